@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Makes sure that this machine has what building and testing need; silent when it does. What is missing is named, with
+# the reason, and then installed through apt-get where there is one and the right to use it.
+#
+#   tools/bootstrap.sh NEED…        needs: build test asan tsan gcc bench format
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=()
+reasons=()
+
+want() {  # want PACKAGE REASON
+  packages+=("$1")
+  reasons+=("$2")
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+has_new_cmake() {
+  local version
+  version=$(cmake --version 2>/dev/null) || return 1
+  version=${version#cmake version }
+  [[ ${version%%[!0-9.]*} =~ ^([0-9]+)\.([0-9]+) ]]
+  ((BASH_REMATCH[1] > 3 || (BASH_REMATCH[1] == 3 && BASH_REMATCH[2] >= 25)))
+}
+
+has_googletest() {
+  local directory
+  # A GoogleTest that somebody points CMake to is theirs to provide.
+  if [[ -n ${GTest_ROOT:-}${GTest_DIR:-}${CMAKE_PREFIX_PATH:-} ]]; then return; fi
+  for directory in /usr/include /usr/local/include /opt/homebrew/include; do
+    if [[ -e $directory/gtest/gtest.h ]]; then return; fi
+  done
+  return 1
+}
+
+has_openbsd_netcat() { has nc.openbsd || [[ $(nc -h 2>&1) == *-N* ]]; }
+
+need_build() {
+  has_new_cmake || want cmake "the build needs CMake 3.25 or newer"
+  has make || want make "the build is started by make"
+  tools/choose_compiler.sh >/dev/null 2>&1 || want g++ "no clang++ 19 or newer and no g++ 12 or newer is here"
+}
+
+need_test() {
+  has_googletest || want libgtest-dev "the tests are written with GoogleTest"
+  has python3 || want python3 "the checks of the source tree are Python scripts"
+  has socat || want socat "the system tests talk to the examples with it"
+  has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
+}
+
+need_gcc() {
+  tools/choose_compiler.sh gcc >/dev/null 2>&1 || want g++ "the library is also tested with GCC"
+}
+
+need_sanitizers() {
+  local compiler version runtimes
+  compiler=$(tools/choose_compiler.sh clang 2>/dev/null) || compiler="CC=clang-19 CXX=clang++-19"
+  compiler=${compiler##* CXX=}
+  version=${compiler#clang++}
+  has "$compiler" || want "clang$version" "the sanitizers of GCC 12 do not cope with many fibers"
+  runtimes=$("$compiler" -print-resource-dir 2>/dev/null || true)/lib
+  compgen -G "$runtimes/*/libclang_rt.tsan*" >/dev/null || want "libclang-rt$version-dev" "the sanitizers' runtimes"
+  has "ld.lld$version" || want "lld$version" "programs with sanitizers are linked with it, three times as fast"
+  has "llvm-symbolizer$version" || want "llvm$version" "its llvm-symbolizer names functions in sanitizer reports"
+}
+
+need_bench() { has valgrind || want valgrind "the benchmarks count instructions with it"; }
+
+need_format() { has clang-format || want clang-format "make format calls it"; }
+
+find_missing() {
+  packages=()
+  reasons=()
+  local need sanitizers_done=""
+  for need in "$@"; do
+    case $need in
+      build | test | gcc | bench | format) "need_$need" ;;
+      asan | tsan) if [[ -z $sanitizers_done ]]; then need_sanitizers && sanitizers_done=yes; fi ;;
+      *) echo "bootstrap.sh: unknown need '$need'" >&2 && exit 2 ;;
+    esac
+  done
+}
+
+print_missing() {
+  local i
+  for i in "${!packages[@]}"; do printf '  %-20s %s\n' "${packages[i]}" "${reasons[i]}"; done
+}
+
+refuse() {
+  echo "$1; please install these and try again (the names are Debian's):"
+  print_missing
+  exit 1
+} >&2
+
+find_missing "$@"
+if [[ ${#packages[@]} -eq 0 ]]; then exit 0; fi
+
+has apt-get || refuse "There is no apt-get here"
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  sudo -n true 2>/dev/null || refuse "Installing needs root, and sudo is not there or asks for a password"
+  as_root=(sudo)
+fi
+
+echo "Installing with apt-get:"
+print_missing
+apt_get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
+# One unreachable source of the machine's list must not stand in the way of packages that another one has.
+"${apt_get[@]}" update || echo "apt-get update had errors; trying with the lists that are there" >&2
+"${apt_get[@]}" install -y --no-install-recommends "${packages[@]}" </dev/null \
+  || refuse "apt-get could not install everything"
+
+find_missing "$@"
+if [[ ${#packages[@]} -ne 0 ]]; then refuse "apt-get installed what it has, but some of it is too old"; fi

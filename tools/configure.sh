@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Configures build/<preset> with the compiler that choose_compiler.sh chooses, and with Ninja where there is one.
+#
+#   tools/configure.sh PRESET [further arguments for cmake]
+#
+# CMake cannot change the compiler or the generator of a build directory, so one that was configured with others is
+# configured from fresh: a compiler installed or upgraded in between is taken into use by the next `make`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+preset=$1
+shift
+
+case $preset in
+  gcc) kind=gcc ;;
+  asan | tsan) kind=clang ;;
+  *) kind=any ;;
+esac
+compiler=$(tools/choose_compiler.sh "$kind")
+export CC CXX
+CC=${compiler#CC=} CC=${CC%% CXX=*} CXX=${compiler##* CXX=}
+
+generator="Unix Makefiles"
+if command -v ninja >/dev/null; then generator=Ninja; fi
+
+stamp=build/$preset/toolchain.txt
+toolchain="$compiler, $generator, $("$CXX" --version | head -n 1)"
+fresh=()
+if [[ $(cat "$stamp" 2>/dev/null) != "$toolchain" ]]; then
+  echo "build/$preset: configuring for $toolchain"
+  fresh=(--fresh)
+fi
+cmake "${fresh[@]}" --preset "$preset" -G "$generator" -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX" \
+  --log-level=NOTICE "$@" >/dev/null
+echo "$toolchain" >"$stamp"
