@@ -1,0 +1,101 @@
+// Facts about the compiler and the machine, and the files chosen by them.
+//
+// This is the only header with conditions on platform macros. Everything else asks the constants below, or includes
+// one of the files named here, so that platforms differ by file and never inside a function.
+#pragma once
+
+#if defined(__STDC_HOSTED__) && __STDC_HOSTED__
+#define CORDAGE_HOSTED 1
+#define CORDAGE_ERROR_HEADER <cordage/base/error_hosted.hpp>
+#else
+#define CORDAGE_HOSTED 0
+#define CORDAGE_ERROR_HEADER <cordage/base/error_freestanding.hpp>
+#endif
+
+#if defined(__cpp_exceptions)
+#define CORDAGE_EXCEPTIONS_HEADER <cordage/base/exceptions_on.hpp>
+#else
+#define CORDAGE_EXCEPTIONS_HEADER <cordage/base/exceptions_off.hpp>
+#endif
+
+#if defined(__cpp_exceptions) && CORDAGE_HOSTED
+#define CORDAGE_EXCEPTION_STATE_HEADER <cordage/context/exception_state_itanium.hpp>
+#else
+#define CORDAGE_EXCEPTION_STATE_HEADER <cordage/context/exception_state_none.hpp>
+#endif
+
+#if defined(__x86_64__)
+#define CORDAGE_SWITCH_HEADER <cordage/context/switch_x86_64.hpp>
+#elif defined(__aarch64__)
+#define CORDAGE_SWITCH_HEADER <cordage/context/switch_aarch64.hpp>
+#else
+#error "cordage: this machine has no context switch yet; see include/cordage/context/switch_x86_64.hpp for what one is"
+#endif
+
+// The registers that exist only with AVX-512. clang silently ignores their names without it, so they are named only then.
+#if defined(__AVX512F__)
+#define CORDAGE_AVX512_CLOBBERS                                                                                   \
+  , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", \
+      "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+#else
+#define CORDAGE_AVX512_CLOBBERS
+#endif
+
+// x18 belongs to the platform on Apple's systems and must be left alone; elsewhere the compiler may use it.
+#if defined(__APPLE__)
+#define CORDAGE_X18_CLOBBER
+#else
+#define CORDAGE_X18_CLOBBER "x18",
+#endif
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CORDAGE_ASAN 1
+#endif
+#if __has_feature(thread_sanitizer)
+#define CORDAGE_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define CORDAGE_ASAN 1
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define CORDAGE_TSAN 1
+#endif
+
+#if defined(CORDAGE_ASAN)
+#define CORDAGE_SANITIZER_HEADER <cordage/context/sanitizer_address.hpp>
+#elif defined(CORDAGE_TSAN)
+#define CORDAGE_SANITIZER_HEADER <cordage/context/sanitizer_thread.hpp>
+#else
+#define CORDAGE_SANITIZER_HEADER <cordage/context/sanitizer_none.hpp>
+#endif
+
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>) && CORDAGE_HOSTED
+#define CORDAGE_VALGRIND_HEADER <cordage/context/valgrind_present.hpp>
+#else
+#define CORDAGE_VALGRIND_HEADER <cordage/context/valgrind_absent.hpp>
+#endif
+#endif
+
+// Code that switches stacks has to be expanded where it is used: a call would have to save what the switch clobbers.
+#define CORDAGE_ALWAYS_INLINE [[gnu::always_inline]] inline
+
+namespace cordage::config {
+
+inline constexpr bool hosted = CORDAGE_HOSTED;
+
+#if defined(CORDAGE_ASAN) || defined(CORDAGE_TSAN)
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+inline constexpr bool gcc12 = true;  // destroys some temporaries of a co_await expression twice; see base/closure.hpp
+#else
+inline constexpr bool gcc12 = false;
+#endif
+
+}  // namespace cordage::config

@@ -1,0 +1,12 @@
+// No exceptions, no state of theirs.
+#pragma once
+
+namespace cordage::detail {
+
+class exception_state {
+ public:
+  void attach_to_this_thread() noexcept {}
+  void exchange() noexcept {}
+};
+
+}  // namespace cordage::detail

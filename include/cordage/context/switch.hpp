@@ -1,0 +1,25 @@
+// The machine switch: leave one stack, go on upon another.
+//
+// Chosen by machine in base/config.hpp. Each file defines
+//   struct machine_context                              where a stack that is not running goes on; three or four words
+//   prepare(context, top, entry)                        entry(argument) will run first, on the stack that ends at top
+//   switch_context(from, to, argument)                  inline; what `to` sees as its argument is for its entry only
+// and switch.hpp declares the out-of-line form. Nothing is pushed on a stack, so a red zone is safe; the compiler,
+// told that every other register is lost, saves what lives. Floating-point control words are shared by all contexts
+// of a thread, as they are by all functions.
+//
+// Source: System V ABI for x86-64; Procedure Call Standard for the Arm 64-bit Architecture.
+#pragma once
+
+#include <cordage/base/config.hpp>
+
+#include CORDAGE_SWITCH_HEADER
+
+extern "C" {
+
+// The same switch for callers who cannot inline it: saves the registers that a callee has to keep, and returns by a
+// jump, so that the processor's return-address prediction stays in step. Its contexts mix freely with those of
+// switch_context.
+void cordage_switch_opaque(void* argument, cordage::detail::machine_context* from,
+                           cordage::detail::machine_context* to) noexcept;
+}
