@@ -1,0 +1,71 @@
+// `!x`, in words checked(x): the value, or my caller's problem.
+//
+//   task<>  t: auto n = co_await !peer.read_some(buffer);      async<> a: the same
+//   fiber:     auto n = await(!peer.read_some(buffer));
+//
+// For whatever completes with a result<T>. In a coroutine whose own value is a result the error completes that
+// coroutine, without exceptions: the statements after it do not run, the frame is destroyed, and so on outwards
+// through callers that also said `!`. In any other task, and in a fiber, it is thrown as std::system_error.
+//
+// Deleted for result<bool>, where `!` would read as a negation: await it and look.
+//
+// Any thread; takes over a temporary, refers to an lvalue, which then has to outlive the wait.
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include <cordage/context/operation.hpp>
+#include <cordage/result.hpp>
+
+namespace cordage {
+
+template <class X>
+class [[nodiscard]] checked_awaitable {
+ public:
+  explicit checked_awaitable(X&& x) : what(static_cast<X&&>(x)) {}
+
+  X what;  // a reference where an lvalue was checked
+};
+
+namespace detail {
+
+template <class X>
+concept gives_result = operation_like<X> && is_result<await_result<X>>;
+
+template <class X>
+concept gives_result_of_bool = gives_result<X> && std::is_same_v<await_result<X>, result<bool>>;
+
+template <class T>
+inline constexpr bool is_checked = false;
+template <class X>
+inline constexpr bool is_checked<checked_awaitable<X>> = true;
+
+}  // namespace detail
+
+template <class X>
+  requires detail::gives_result<X>
+[[nodiscard]] auto checked(X&& x) {
+  return checked_awaitable<X>(std::forward<X>(x));
+}
+
+template <class X>
+  requires detail::gives_result<X>
+[[nodiscard]] auto operator!(X&& x) {
+  return checked_awaitable<X>(std::forward<X>(x));
+}
+
+// "!flag" of a result<bool> reads as "flag is false": await it, then look at the error and at the value.
+template <class X>
+  requires detail::gives_result_of_bool<X>
+void checked(X&& x) = delete;
+template <class X>
+  requires detail::gives_result_of_bool<X>
+void operator!(X&& x) = delete;
+
+namespace detail {
+// Operations are found by argument-dependent look-up in the namespace they live in.
+using cordage::operator!;
+}  // namespace detail
+
+}  // namespace cordage

@@ -1,0 +1,17 @@
+// Everything: fibers and tasks on one runtime. See docs/architecture.md for how the parts fit.
+#pragma once
+
+#include <cordage/checked.hpp>
+#include <cordage/endpoint.hpp>
+#include <cordage/failure.hpp>
+#include <cordage/fiber.hpp>
+#include <cordage/join_handle.hpp>
+#include <cordage/result.hpp>
+#include <cordage/runtime.hpp>
+#include <cordage/scope.hpp>
+#include <cordage/serve.hpp>
+#include <cordage/signal.hpp>
+#include <cordage/stop.hpp>
+#include <cordage/task.hpp>
+#include <cordage/tcp.hpp>
+#include <cordage/time.hpp>

@@ -1,0 +1,223 @@
+// fiber<R>, await and this_fiber: the stackful strands.
+//
+//   int deep(cordage::tcp::stream& peer) { return parse(cordage::await(!peer.read_some(buffer))); }   // any depth
+//   cordage::fiber f{deep, std::ref(peer)};
+//   int value = co_await f;                         // in a task; in a fiber: await(f)
+//
+// A fiber is a function and its arguments on a stack of its own. Where a task says co_await, code on a fiber says
+// await, from any depth of ordinary calls. A fiber stays on the thread where it started.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <cordage/checked.hpp>
+#include <cordage/strands/fiber_base.hpp>
+#include <cordage/strands/outcome.hpp>
+#include <cordage/strands/start.hpp>
+
+namespace cordage {
+
+// await was called where there is no fiber to suspend.
+class not_in_fiber : public std::logic_error {
+ public:
+  not_in_fiber()
+      : std::logic_error("cordage: await was called outside a fiber; a task waits with co_await, a plain thread with "
+                         "sync_wait") {}
+};
+
+namespace detail {
+
+CORDAGE_ALWAYS_INLINE fiber_base& require_fiber() {
+  fiber_base* const fiber = fiber_base::current();
+  if (fiber == nullptr) [[unlikely]] throw_exception<not_in_fiber>("await was called outside a fiber");
+  return *fiber;
+}
+
+// Inline all the way, so that the compiler saves only what lives across the wait.
+template <class Op>
+CORDAGE_ALWAYS_INLINE decltype(auto) await_operation(fiber_base& fiber, Op& op) {
+  if constexpr (requires { op.attach(fiber.its_strand()); }) op.attach(fiber.its_strand());
+  fiber.before_wait();
+  if (!op.ready()) fiber.wait_for(op);
+  if (was_stopped(op)) [[unlikely]] fiber.unwind();
+  return op.get();
+}
+
+}  // namespace detail
+
+// Waits on the current fiber for whatever a task can co_await: an operation, a task, an async, a fiber, each also
+// behind a `!`, and gives what it completes with; `!` throws std::system_error for an error.
+//
+// Resumes on this fiber's thread. When the strand is stopped the stack is unwound by an exception that is no
+// std::exception: a catch (...) has to throw it on. Throws not_in_fiber outside of a fiber.
+template <class X>
+  requires detail::awaitable_here<X>
+CORDAGE_ALWAYS_INLINE decltype(auto) await(X&& x) {
+  detail::fiber_base& fiber = detail::require_fiber();
+  auto&& op = detail::as_operation(std::forward<X>(x));
+  return detail::await_operation(fiber, op);
+}
+
+template <class X>
+CORDAGE_ALWAYS_INLINE auto await(checked_awaitable<X>&& x) {
+  detail::fiber_base& fiber = detail::require_fiber();
+  auto&& op = detail::as_operation(std::forward<X>(x.what));
+  return detail::value_or_raise(detail::await_operation(fiber, op));
+}
+
+// Trivially destructible, so that GCC 12 handles temporaries of it.
+struct fiber_options {
+  std::string_view name = {};  // copied, at most 23 bytes; seen in messages and debuggers
+  std::size_t stack_size = detail::default_stack_size;  // bytes; rounded up to a power of two
+};
+
+namespace detail {
+
+// Runs a call on a fiber and keeps what becomes of it. A stop is an outcome like the others.
+template <class R, class Call>
+void run_on_fiber(outcome<R>& into, Call& call) noexcept {
+  catching_special<fiber_unwind>(
+      [&] {
+        if constexpr (std::is_void_v<R>) {
+          call();
+          into.set_value();
+        } else {
+          into.set_value(call());
+        }
+      },
+      [&](fiber_unwind& unwound) {
+        unwound.arrived();
+        into.set_stopped();
+      },
+      [&](std::exception_ptr exception) {
+        if constexpr (is_result<R> && config::hosted) {
+          catching_special<std::system_error>([&] { std::rethrow_exception(exception); },
+                                              [&](std::system_error& e) { into.set_value(std::unexpected(e.code())); },
+                                              [&](std::exception_ptr other) { into.set_exception(std::move(other)); });
+        } else {
+          into.set_exception(std::move(exception));
+        }
+      });
+}
+
+// A fiber that is awaited: part of the strand that awaits it.
+template <class R>
+class awaited_fiber : public fiber_base {
+ public:
+  using fiber_base::fiber_base;
+
+  resumable* waiter = nullptr;
+  outcome<R> value;
+
+  // The right function to destroy it by depends on the stored call, which the owner does not know.
+  void (*destroy)(awaited_fiber*) noexcept = nullptr;
+
+ protected:
+  void ended() noexcept override { wake(*waiter); }
+};
+
+template <class R, class Call>
+class awaited_fiber_of final : public awaited_fiber<R> {
+ public:
+  template <class... Args>
+  awaited_fiber_of(const stack& on_stack, void* frames_top, std::string_view name, Args&&... args)
+      : awaited_fiber<R>(on_stack, frames_top, name), call_(std::forward<Args>(args)...) {
+    this->destroy = [](awaited_fiber<R>* self) noexcept { destroy_on_stack(static_cast<awaited_fiber_of*>(self)); };
+  }
+
+ private:
+  void body() noexcept override { run_on_fiber(this->value, call_); }
+
+  Call call_;
+};
+
+template <class R>
+struct fiber_deleter {
+  void operator()(awaited_fiber<R>* fiber) const noexcept { fiber->destroy(fiber); }
+};
+
+template <class R>
+using fiber_pointer = std::unique_ptr<awaited_fiber<R>, fiber_deleter<R>>;
+
+// A fiber as something to wait for. It runs first from the executor's queue, so that no stack grows.
+template <class R>
+class fiber_operation {
+ public:
+  explicit fiber_operation(fiber_pointer<R> fiber) noexcept : fiber_(std::move(fiber)) {}
+
+  void attach(strand& on) noexcept { on_ = &on; }
+  bool ready() const noexcept { return false; }
+  bool start(resumable& node) noexcept {
+    fiber_->waiter = &node;
+    fiber_->launch(*on_);
+    return true;
+  }
+  // The fiber's innermost wait is what a stop withdraws; one that has not begun begins and stops at its first wait.
+  cancel_result cancel() noexcept { return cancel_result::too_late; }
+  bool stopped() const noexcept { return fiber_->value.state() == outcome_state::stopped; }
+  R get() { return fiber_->value.take(); }
+
+ private:
+  fiber_pointer<R> fiber_;
+  strand* on_ = nullptr;
+};
+
+}  // namespace detail
+
+// A function and its arguments, kept by value on the fiber's own stack; lazy, move-only, awaited once for what the
+// function returns. Its exceptions are thrown at the await; where it returns a result, a std::system_error that
+// escapes becomes the error. Runs on the strand that awaits it. Creating one throws std::system_error when there is
+// no more memory for stacks. Any thread until it is awaited.
+template <class R>
+class [[nodiscard]] fiber {
+ public:
+  template <class F, class... Args>
+    requires(detail::startable<F, Args...> && !std::same_as<std::remove_cvref_t<F>, fiber>)
+  explicit fiber(F&& f, Args&&... args) : fiber(fiber_options{}, std::forward<F>(f), std::forward<Args>(args)...) {}
+
+  template <class F, class... Args>
+    requires detail::startable<F, Args...>
+  fiber(const fiber_options& options, F&& f, Args&&... args) {
+    using call = detail::stored_call_of<F, Args...>;
+    static_assert(!detail::awaitable_here<R>, "this function returns a task or an operation: await that instead");
+    fiber_.reset(detail::make_on_stack<detail::awaited_fiber_of<R, call>>(
+        options.stack_size, options.name, std::forward<F>(f), std::forward<Args>(args)...));
+  }
+
+  // False once it was moved from or awaited.
+  bool valid() const noexcept { return fiber_ != nullptr; }
+
+  auto as_operation() && noexcept {
+    detail::expects(valid(), "a fiber was awaited that had been moved from or awaited before");
+    return detail::fiber_operation<R>(std::move(fiber_));
+  }
+  auto as_operation() & noexcept { return std::move(*this).as_operation(); }
+
+ private:
+  detail::fiber_pointer<R> fiber_;
+};
+
+template <class F, class... Args>
+explicit fiber(F&&, Args&&...) -> fiber<detail::call_result<F, Args...>>;
+template <class F, class... Args>
+fiber(fiber_options, F&&, Args&&...) -> fiber<detail::call_result<F, Args...>>;
+
+namespace this_fiber {
+
+// Whether the caller runs on a fiber, and so may await.
+inline bool running() noexcept { return detail::fiber_base::current() != nullptr; }
+
+// The name from its options, "unnamed" without one, empty outside of a fiber. Good while the fiber lives.
+inline std::string_view name() noexcept {
+  const detail::fiber_base* const fiber = detail::fiber_base::current();
+  return fiber == nullptr ? std::string_view{} : fiber->name();
+}
+
+}  // namespace this_fiber
+}  // namespace cordage

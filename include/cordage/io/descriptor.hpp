@@ -1,0 +1,52 @@
+// An open descriptor, what is known about its readiness, and the operations that wait for it.
+//
+// It belongs to one worker at a time: the one whose strand first had to wait for it, until it is closed or that
+// worker's backend is destroyed. It stays where it is; streams and listeners point to it.
+#pragma once
+
+#include <cstdint>
+
+#include <cordage/base/file_descriptor.hpp>
+#include <cordage/base/intrusive_list.hpp>
+#include <cordage/base/intrusive_queue.hpp>
+#include <cordage/io/io_operation.hpp>
+
+namespace cordage::detail {
+
+class backend;
+
+class descriptor : public list_hook<descriptor> {
+ public:
+  explicit descriptor(file_descriptor opened) noexcept : fd(std::move(opened)) {}
+  descriptor(const descriptor&) = delete;
+  descriptor& operator=(const descriptor&) = delete;
+  // Operations that still wait complete with errc::closed.
+  ~descriptor();
+
+  file_descriptor fd;
+
+  // Readiness as far as it is known: true means that it is worth an attempt. Cleared by an attempt that found nothing,
+  // and by a read that was shorter than its buffer; set by the backend.
+  bool readable = true;
+  bool writable = true;
+  // The peer will send no more, or there was an error: then no further event will come, and nothing clears readable.
+  bool ended = false;
+
+  intrusive_queue<io_operation> readers;
+  intrusive_queue<io_operation> writers;
+
+  // The backend's own: where it registered the descriptor, and under which index.
+  backend* registered_with = nullptr;
+  std::uint32_t index = 0;
+};
+
+// Tries the operation without waiting; true if it is complete. Defined per system.
+bool attempt(io_operation& op) noexcept;
+
+// Worth an attempt, and complete.
+inline bool attempt_if_ready(io_operation& op) noexcept {
+  if (op.on != nullptr && !(waits_to_read(op.kind) ? op.on->readable : op.on->writable)) return false;
+  return attempt(op);
+}
+
+}  // namespace cordage::detail

@@ -1,0 +1,45 @@
+// What a backend is asked to do: one operation on one descriptor, described by data so that a readiness backend can
+// attempt it and a completion backend can submit it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <cordage/context/resumable.hpp>
+#include <cordage/result.hpp>
+
+namespace cordage::detail {
+
+class descriptor;
+
+enum class io_kind : std::uint8_t {
+  receive,          // at least one byte, or the end, from a socket
+  receive_exactly,  // all of the buffer from a socket
+  read,             // at least one byte, or the end, from a pipe
+  send,             // at least one byte
+  send_all,         // all of the buffer
+  accept,           // one connection
+  connect,          // the end of a connection's establishment
+};
+
+// Which of a descriptor's two directions an operation waits for.
+constexpr bool waits_to_read(io_kind kind) noexcept { return kind < io_kind::send || kind == io_kind::accept; }
+
+// Owned by its caller, and stays where it is from submit to its completion.
+struct io_operation {
+  io_kind kind;
+  bool pending = false;  // a backend holds it
+  descriptor* on;        // null: the stream had been closed, the operation fails
+  std::byte* buffer = nullptr;  // what sending reads is not written to
+  std::size_t length = 0;
+  std::size_t transferred = 0;
+  int accepted = -1;  // accept: the new descriptor
+  error failure{};
+  resumable* waiter = nullptr;   // woken at completion
+  io_operation* next = nullptr;  // of the descriptor's queue
+
+  io_operation(io_kind what, descriptor* where, std::byte* bytes = nullptr, std::size_t count = 0) noexcept
+      : kind(what), on(where), buffer(bytes), length(count) {}
+};
+
+}  // namespace cordage::detail

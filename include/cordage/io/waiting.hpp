@@ -1,0 +1,52 @@
+// An io_operation as something that tasks and fibers can wait for.
+#pragma once
+
+#include <cordage/context/operation.hpp>
+#include <cordage/io/backend.hpp>
+#include <cordage/io/descriptor.hpp>
+#include <cordage/io/io_operation.hpp>
+#include <cordage/result.hpp>
+
+namespace cordage::detail {
+
+// Derived classes add get(). Movable until it is started.
+class io_wait {
+ public:
+  explicit io_wait(const io_operation& what) noexcept : io_(what) {}
+
+  bool ready() noexcept { return attempt_if_ready(io_); }
+
+  // Throws nothing where it is used: whoever waits runs on a worker.
+  bool start(resumable& node) noexcept {
+    io_.waiter = &node;
+    backend& by = io_.on->registered_with != nullptr ? *io_.on->registered_with : current_backend();
+    return by.submit(io_);
+  }
+
+  cancel_result cancel() noexcept { return io_.pending ? io_.on->registered_with->cancel(io_) : cancel_result::too_late; }
+
+ protected:
+  io_operation io_;
+};
+
+// Completes with how many bytes were transferred.
+class transfer_operation : public io_wait {
+ public:
+  using io_wait::io_wait;
+  result<std::size_t> get() const noexcept {
+    if (io_.failure != error{}) return fail(io_.failure);
+    return io_.transferred;
+  }
+};
+
+// Completes when all bytes were transferred.
+class whole_transfer_operation : public io_wait {
+ public:
+  using io_wait::io_wait;
+  result<> get() const noexcept {
+    if (io_.failure != error{}) return fail(io_.failure);
+    return {};
+  }
+};
+
+}  // namespace cordage::detail

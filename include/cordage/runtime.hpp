@@ -1,0 +1,196 @@
+// The runtime: where strands run. run, sync_wait, spawn, yield_now.
+//
+//   int main() { cordage::run(program()); }
+//
+// A runtime has one worker, the thread that calls run(); strands go on there in the order in which they became ready.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <cordage/join_handle.hpp>
+#include <cordage/runtime/poller.hpp>
+#include <cordage/stop.hpp>
+#include <cordage/strands/spawned.hpp>
+
+namespace cordage {
+
+// Trivially destructible, so that GCC 12 handles temporaries of it.
+struct runtime_options {
+  unsigned workers = 1;                             // one, so far
+  backend_kind backend = backend_kind::automatic;  // the environment variable CORDAGE_BACKEND goes before automatic
+};
+
+namespace detail {
+
+// The part of a runtime that does not depend on what runs.
+class runtime_core;
+
+// The runtime whose worker runs this thread; throws std::logic_error outside of any.
+runtime_core& current_runtime();
+
+strand_group& group_of(runtime_core& core) noexcept;
+executor& executor_of(runtime_core& core) noexcept;
+
+// Adopts a strand and queues its first node. Any thread.
+void launch(runtime_core& core, strand& child, resumable& first_node);
+
+}  // namespace detail
+
+class runtime {
+ public:
+  // Opens the backend; throws std::system_error when the system refuses it, std::invalid_argument for options that
+  // this version does not have.
+  explicit runtime(const runtime_options& options = {});
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+  // Nothing may be running or waiting to: call run first.
+  ~runtime();
+
+  // Runs x on this thread, and returns what it gives when it and all other strands of the runtime have ended. x is
+  // anything that can be awaited. Where x fails the others are stopped. An exception of x is thrown; a stop is
+  // errc::stopped where x gives a result, and thrown as stopped_error otherwise. A failure of a strand that nobody
+  // joined stops everything and is thrown, see on_failure. After a failure or a stop the runtime begins nothing more.
+  //
+  // Not inside a worker: there, await x.
+  template <class X>
+    requires detail::awaitable_or_checked<X>
+  auto run(X&& x);
+
+  // Starts a strand: f(args...), by the one rule, or something to await. Any thread, also before run; one that is
+  // spawned while nobody runs the runtime begins with run.
+  template <class F, class... Args>
+    requires detail::startable<F, Args...>
+  auto spawn(F&& f, Args&&... args);
+  template <class F, class... Args>
+    requires detail::startable<F, Args...>
+  auto spawn(const spawn_options& options, F&& f, Args&&... args);
+  template <class X>
+    requires detail::awaitable_or_checked<X>
+  auto spawn(X&& x);
+
+  // Asks all strands, also later ones, to stop; run returns when they have ended. From anywhere, a signal handler
+  // included, while the runtime exists.
+  void request_stop() noexcept;
+
+  // Called, on the worker, when a strand fails whose join_handle was dropped. Must not throw. Without one the first
+  // such failure stops the runtime, and run throws it. Set it before run.
+  using failure_handler = void (*)(const failure&) noexcept;
+  void on_failure(failure_handler handler) noexcept;
+
+  // "epoll", ...
+  std::string_view backend_name() const noexcept;
+
+ private:
+  void loop();  // until every strand has ended; throws what an abandoned one failed with
+  void check_outside_of_workers() const;
+
+  std::unique_ptr<detail::runtime_core> core_;
+};
+
+namespace detail {
+
+template <class F, class... Args>
+auto spawn_on(runtime_core& core, const spawn_options& options, F&& f, Args&&... args) {
+  auto* const strand = make_strand(executor_of(core), group_of(core), options, left_to_group{}, std::forward<F>(f),
+                                   std::forward<Args>(args)...);
+  join_handle handle(strand);
+  launch(core, *strand, strand->first_node());
+  return handle;
+}
+
+}  // namespace detail
+
+template <class X>
+  requires detail::awaitable_or_checked<X>
+auto runtime::run(X&& x) {
+  using value = decltype(detail::value_when_awaited(std::declval<std::decay_t<X>>()));
+  check_outside_of_workers();
+  auto* const root = detail::make_strand(detail::executor_of(*core_), detail::group_of(*core_), {},
+                                         [this](const failure&) noexcept { request_stop(); }, detail::await_it{},
+                                         std::forward<X>(x));
+  const join_handle<value> handle(root);
+  detail::launch(*core_, *root, root->first_node());
+  loop();
+  if (root->value.state() == detail::outcome_state::stopped) {
+    if constexpr (detail::is_result<value>) {
+      return value(detail::fail(errc::stopped));
+    } else {
+      throw stopped_error();
+    }
+  }
+  return root->value.take();
+}
+
+template <class F, class... Args>
+  requires detail::startable<F, Args...>
+auto runtime::spawn(F&& f, Args&&... args) {
+  return detail::spawn_on(*core_, spawn_options{}, std::forward<F>(f), std::forward<Args>(args)...);
+}
+template <class F, class... Args>
+  requires detail::startable<F, Args...>
+auto runtime::spawn(const spawn_options& options, F&& f, Args&&... args) {
+  return detail::spawn_on(*core_, options, std::forward<F>(f), std::forward<Args>(args)...);
+}
+template <class X>
+  requires detail::awaitable_or_checked<X>
+auto runtime::spawn(X&& x) {
+  return detail::spawn_on(*core_, spawn_options{}, detail::await_it{}, std::forward<X>(x));
+}
+
+// Runs x on a runtime of its own on this thread; see runtime::run.
+template <class X>
+  requires detail::awaitable_or_checked<X>
+auto run(X&& x, const runtime_options& options = {}) {
+  return runtime(options).run(std::forward<X>(x));
+}
+
+// Blocks this thread until x, which may have to do with other threads' runtimes, has completed, and gives what it
+// gives. Refused inside a worker, whose other strands it would hold up: await x there.
+template <class X>
+  requires detail::awaitable_or_checked<X>
+auto sync_wait(X&& x) {
+  return runtime().run(std::forward<X>(x));
+}
+
+// Starts a strand in the runtime of the calling strand, by the one rule; see runtime::spawn. Dropping the join_handle
+// detaches it. Throws std::logic_error outside of a runtime.
+template <class F, class... Args>
+  requires detail::startable<F, Args...>
+auto spawn(F&& f, Args&&... args) {
+  return detail::spawn_on(detail::current_runtime(), spawn_options{}, std::forward<F>(f), std::forward<Args>(args)...);
+}
+template <class F, class... Args>
+  requires detail::startable<F, Args...>
+auto spawn(const spawn_options& options, F&& f, Args&&... args) {
+  return detail::spawn_on(detail::current_runtime(), options, std::forward<F>(f), std::forward<Args>(args)...);
+}
+template <class X>
+  requires detail::awaitable_or_checked<X>
+auto spawn(X&& x) {
+  return detail::spawn_on(detail::current_runtime(), spawn_options{}, detail::await_it{}, std::forward<X>(x));
+}
+
+namespace detail {
+
+class yield_operation {
+ public:
+  bool ready() const noexcept { return false; }
+  bool start(resumable& node) const noexcept {
+    wake(node);
+    return true;
+  }
+  cancel_result cancel() const noexcept { return cancel_result::too_late; }
+  void get() const noexcept {}
+};
+
+}  // namespace detail
+
+// Lets everything that is ready go first. A stop takes effect at the next wait.
+[[nodiscard]] inline auto yield_now() noexcept { return detail::yield_operation{}; }
+
+}  // namespace cordage

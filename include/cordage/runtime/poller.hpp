@@ -1,0 +1,35 @@
+// What a worker sleeps in: the part of a backend (io/backend.hpp) that the runtime knows.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include <cordage/strands/clock.hpp>
+
+namespace cordage {
+
+// How I/O is done. `automatic`: the best that this system has.
+enum class backend_kind { automatic, epoll };
+
+namespace detail {
+
+class poller {
+ public:
+  virtual ~poller() = default;
+
+  // Waits until something happened or the deadline has passed, time_point::min() meaning not at all and
+  // time_point::max() for ever. Wakes the nodes of what completed; calls no `run`. The worker's thread.
+  virtual void poll(time_point deadline) noexcept = 0;
+
+  // Ends a poll that is waiting, or the next one. From anywhere, a signal handler included.
+  virtual void unpark() noexcept = 0;
+
+  // As it stands in backend_kind.
+  virtual std::string_view name() const noexcept = 0;
+};
+
+// The layer above defines it (src/io/backends/select.cpp); throws std::system_error when the system refuses.
+std::unique_ptr<poller> make_poller(backend_kind kind);
+
+}  // namespace detail
+}  // namespace cordage

@@ -1,0 +1,56 @@
+// A hierarchical timing wheel: starting and cancelling a timer take constant time, however many there are.
+//
+// Belongs to one worker. Time is cut into ticks of 65.536 microseconds; a timer fires in the first tick that begins
+// at or after its deadline, never before. Level 0 has a slot per tick; a slot of each further level is as long as the
+// whole level below it. A timer sits at the level of the highest bits in which its tick differs from the current one,
+// and moves down when its slot is reached: at most once per level.
+//
+// Source: Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP 1987, scheme 7.
+#pragma once
+
+#include <cstdint>
+
+#include <cordage/base/intrusive_list.hpp>
+#include <cordage/strands/clock.hpp>
+
+namespace cordage::detail {
+
+class timer_wheel final : public clock {
+ public:
+  timer_wheel() noexcept;
+
+  // Reads the steady clock of the system.
+  time_point now() noexcept override;
+  void start(timer& t) noexcept override;
+  bool cancel(timer& t) noexcept override;
+
+  // When advance will next have something to do; time_point::max() without timers. Not later than the nearest deadline
+  // plus one tick.
+  time_point next() noexcept;
+
+  // Fires what is due at `at`.
+  void advance(time_point at) noexcept;
+
+ private:
+  using tick = std::uint64_t;
+  static constexpr unsigned tick_bits = 16;  // nanoseconds per tick, as a power of two
+  static constexpr unsigned slot_bits = 6;
+  static constexpr unsigned slots = 1U << slot_bits;
+  static constexpr unsigned levels = (64 - tick_bits) / slot_bits;
+
+  struct position {
+    unsigned level;
+    unsigned slot;
+    tick at;  // when it is reached
+  };
+
+  void place(timer& t) noexcept;
+  bool find_next(position& found) noexcept;
+  void reach(const position& where) noexcept;
+
+  tick current_;
+  std::uint64_t occupied_[levels] = {};  // a bit per slot; may be set for a slot that cancelling has emptied
+  intrusive_list<timer> timers_[levels][slots];
+};
+
+}  // namespace cordage::detail

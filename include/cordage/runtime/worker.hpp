@@ -1,0 +1,72 @@
+// A worker: one thread that runs what is ready, and sleeps in its own poller when nothing is.
+//
+// The loop is drawn in docs/architecture.md; run() in src/runtime/worker.cpp reads like the drawing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include <cordage/base/intrusive_queue.hpp>
+#include <cordage/context/resumable.hpp>
+#include <cordage/runtime/inbox.hpp>
+#include <cordage/runtime/poller.hpp>
+#include <cordage/runtime/timer_wheel.hpp>
+#include <cordage/strands/executor.hpp>
+
+namespace cordage::detail {
+
+class runtime_core;
+
+class worker final : public executor {
+ public:
+  worker(runtime_core& owner, std::unique_ptr<poller> sleeps_in) noexcept
+      : owner_(owner), poller_(std::move(sleeps_in)) {}
+  worker(const worker&) = delete;
+  worker& operator=(const worker&) = delete;
+
+  // The worker whose loop runs on this thread, null outside of any.
+  static worker* current() noexcept { return current_; }
+
+  // First in, first out among what this worker's own strands schedule.
+  void schedule(resumable& node) noexcept override {
+    if (current_ == this) [[likely]] {
+      ready_.push(node);
+    } else {
+      post(node);
+    }
+  }
+  void post(resumable& node) noexcept override {
+    if (inbox_.push(node)) poller_->unpark();
+  }
+  clock& time() noexcept override { return timers_; }
+
+  // Runs until `finished` is true, which is looked at between resumptions. Makes this thread the worker's.
+  void run(const bool& finished);
+
+  runtime_core& owner() noexcept { return owner_; }
+  poller& its_poller() noexcept { return *poller_; }
+
+ private:
+  // How many resumptions until the worker looks at what comes from outside, and how long it may leave the poller alone
+  // when they were quick: a look costs a system call.
+  static constexpr int turns = 256;
+  static constexpr std::chrono::microseconds poll_interval{50};
+
+  void run_ready(const bool& finished) noexcept;
+  void look_outside() noexcept;
+  void park() noexcept;
+
+  runtime_core& owner_;
+  intrusive_queue<resumable> ready_;
+  timer_wheel timers_;
+  std::unique_ptr<poller> poller_;
+  time_point polled_ = time_point::min();
+
+  // Written by everybody else.
+  alignas(64) inbox inbox_;
+
+  static constinit thread_local worker* current_;
+};
+
+}  // namespace cordage::detail

@@ -1,0 +1,160 @@
+// with_scope: children that cannot outlive the code that started them.
+//
+//   co_await with_scope([&](scope& children) -> task<> {
+//     children.spawn(refresh, std::ref(cache));
+//     co_await !serve_requests(cache);
+//   });                                     // completes when the function and all children have ended
+//
+// The function runs as a task or on a fiber, by the one rule; so do the children. Children may use what with_scope's
+// caller owns and what the function captures, never the function's own locals.
+//
+// Failure is an exception of the function or a child, an error value of the function, or an error value of a child
+// whose join_handle is not alive when it ends. It stops the rest. What the whole gives, in this order: the exception,
+// the error (as the value where that is a result, thrown as std::system_error otherwise), a stop, the function's value.
+// Stopping the awaiting strand stops the function and all children, and waits for them.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <cordage/join_handle.hpp>
+#include <cordage/strands/spawned.hpp>
+
+namespace cordage {
+
+// Used by the function, the children and what they call, on the scope's executor.
+class scope : protected detail::strand_group {
+ public:
+  // Starts a child: f(args...), stored with the child. It first runs after the caller's next wait. A child of a scope
+  // that is stopping is stopped before it begins. Throws what storing the callable throws, std::bad_alloc, and
+  // std::system_error when a fiber gets no stack.
+  template <class F, class... Args>
+    requires detail::startable<F, Args...>
+  auto spawn(F&& f, Args&&... args) {
+    return spawn(spawn_options{}, std::forward<F>(f), std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+    requires detail::startable<F, Args...>
+  auto spawn(const spawn_options& options, F&& f, Args&&... args) {
+    return launch(detail::make_strand(*home_, *this, options, detail::left_to_group{}, std::forward<F>(f),
+                                      std::forward<Args>(args)...));
+  }
+
+  // The same for something that can be awaited: an operation, a task, each also behind a `!`.
+  template <class X>
+    requires detail::awaitable_or_checked<X>
+  auto spawn(X&& x) {
+    return spawn(spawn_options{}, detail::await_it{}, std::forward<X>(x));
+  }
+
+  // Starts a child whose failure concerns nobody else: on_error(const failure&) is called with it, on the executor,
+  // and must not throw.
+  template <class OnError, class F, class... Args>
+    requires(detail::startable<F, Args...> && std::invocable<std::decay_t<OnError>&, const failure&>)
+  void spawn_isolated(OnError&& on_error, F&& f, Args&&... args) {
+    launch(detail::make_strand(*home_, *this, {}, std::forward<OnError>(on_error), std::forward<F>(f),
+                               std::forward<Args>(args)...));
+  }
+
+  // Asks the function and all children, also later ones, to stop.
+  void request_stop() noexcept { stop_children(); }
+
+ protected:
+  scope() noexcept = default;
+  ~scope() = default;
+
+  template <class Strand>
+  auto launch(Strand* strand) {
+    adopt(*strand);
+    home_->schedule(strand->first_node());
+    return handle_of(*strand);
+  }
+
+  // The children, and the function, which is one of them.
+  void child_ended(detail::joinable& child, const failure& failed, bool abandoned) noexcept override;
+
+  executor* home_ = nullptr;
+  detail::joinable* function_ = nullptr;
+  resumable* waiter_ = nullptr;
+  failure first_failure_;
+
+ private:
+  template <class T>
+  static join_handle<T> handle_of(detail::spawned<T>& strand) noexcept {
+    return join_handle<T>(&strand);
+  }
+};
+
+namespace detail {
+
+// The operation that with_scope gives.
+template <class F>
+class scope_operation : scope {
+  using call = decltype(std::declval<F&>()(std::declval<scope&>()));
+  using value = typename started_value<call>::type;
+
+  // Calls the function where it is kept: here.
+  struct call_function {
+    scope_operation* self;
+    call operator()() const { return self->function_object_(static_cast<scope&>(*self)); }
+  };
+
+ public:
+  template <class G>
+  explicit scope_operation(std::in_place_t, G&& f) : function_object_(std::forward<G>(f)) {}
+  // Movable until it is started.
+  scope_operation(scope_operation&& other) : function_object_(std::move(other.function_object_)) {}
+  ~scope_operation() = default;
+
+  bool ready() const noexcept { return false; }
+
+  bool start(resumable& node) {
+    home_ = node.home;
+    waiter_ = &node;
+    auto* const function = make_strand(*home_, *this, {}, left_to_group{}, call_function{this});
+    function_ = function;
+    handle_.emplace(launch(function));
+    spawned_ = function;
+    return true;
+  }
+
+  // The scope ends when all of it has ended.
+  cancel_result cancel() noexcept {
+    request_stop();
+    return cancel_result::too_late;
+  }
+
+  bool stopped() const noexcept {
+    return !first_failure_ && spawned_->value.state() == outcome_state::stopped;
+  }
+
+  value get() {
+    if (first_failure_) {
+      if constexpr (is_result<value>) {
+        if (first_failure_.exception() == nullptr) return fail(first_failure_.error());
+      }
+      first_failure_.raise();
+    }
+    return spawned_->value.take();
+  }
+
+ private:
+  F function_object_;
+  spawned<value>* spawned_ = nullptr;
+  std::optional<join_handle<value>> handle_;  // keeps the function's strand, and so its value
+};
+
+}  // namespace detail
+
+// Opens a scope for f(scope&); see the top of this file. f is stored in the operation, or referred to where it is an
+// lvalue.
+template <class F>
+  requires std::invocable<F&, scope&>
+[[nodiscard]] auto with_scope(F&& f) {
+  detail::require_safe_closure<F>();
+  return detail::scope_operation<std::decay_t<F>>(std::in_place, std::forward<F>(f));
+}
+
+}  // namespace cordage

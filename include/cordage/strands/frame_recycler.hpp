@@ -1,0 +1,79 @@
+// Memory for coroutine frames and strand blocks: freed blocks are kept per thread, by size, and handed out again.
+//
+// Any thread. A block may be freed on another thread than it was taken on; it then joins that thread's list. In steady
+// state nothing reaches the general allocator. Each list is capped; what exceeds it is really freed. Under a sanitizer
+// every block is really freed, so that uses after free are seen.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <cordage/base/config.hpp>
+
+namespace cordage::detail {
+
+class frame_recycler {
+ public:
+  // Null when memory is exhausted.
+  static void* allocate(std::size_t size) noexcept;
+  static void deallocate(void* block, std::size_t size) noexcept;
+
+ private:
+  static constexpr std::size_t step = 64;
+  static constexpr std::size_t largest = 2048;
+  static constexpr std::size_t classes = largest / step;
+  static constexpr std::uint32_t blocks_kept = 1024;  // per class and thread: 2 MiB of the largest
+
+  struct block_header {
+    block_header* next;
+  };
+  struct list {
+    block_header* first;
+    std::uint32_t room;  // how many more blocks may be kept; 0 until this thread's lists are set up
+  };
+  struct cache {
+    list lists[classes];
+    bool set_up;
+  };
+  friend struct cache_cleanup;
+
+  // 1 to 64 bytes: class 0, and so on.
+  static constexpr std::size_t class_of(std::size_t size) noexcept { return (size - 1) / step; }
+
+  static void* allocate_slowly(std::size_t size) noexcept;
+  static void deallocate_slowly(void* block, std::size_t size) noexcept;
+  static void really_free(void* block, std::size_t size) noexcept;
+  static void set_up() noexcept;
+
+  // Without a constructor or destructor of its own, so that an access needs no check whether it is initialized.
+  static constinit thread_local cache mine;
+};
+
+// Sizes above the largest class belong to no list.
+inline void* frame_recycler::allocate(std::size_t size) noexcept {
+  if (!config::sanitized && size <= largest) [[likely]] {
+    list& from = mine.lists[class_of(size)];
+    if (block_header* const block = from.first; block != nullptr) [[likely]] {
+      from.first = block->next;
+      ++from.room;
+      return block;
+    }
+  }
+  return allocate_slowly(size);
+}
+
+inline void frame_recycler::deallocate(void* block, std::size_t size) noexcept {
+  if (!config::sanitized && size <= largest) [[likely]] {
+    list& to = mine.lists[class_of(size)];
+    if (to.room != 0) [[likely]] {
+      auto* const header = static_cast<block_header*>(block);
+      header->next = to.first;
+      to.first = header;
+      --to.room;
+      return;
+    }
+  }
+  deallocate_slowly(block, size);
+}
+
+}  // namespace cordage::detail

@@ -1,0 +1,288 @@
+// A strand that was spawned: how it begins, how it ends, and how others wait for its end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <cordage/base/atomic.hpp>
+#include <cordage/failure.hpp>
+#include <cordage/fiber.hpp>
+#include <cordage/strands/frame_recycler.hpp>
+#include <cordage/strands/outcome.hpp>
+#include <cordage/strands/start.hpp>
+#include <cordage/strands/strand.hpp>
+#include <cordage/task.hpp>
+
+namespace cordage {
+
+// Trivially destructible, so that GCC 12 handles temporaries of it.
+struct spawn_options {
+  std::string_view name = {};                           // copied, at most 23 bytes; fibers only, so far
+  std::size_t stack_size = detail::default_stack_size;  // bytes, of a fiber; rounded up to a power of two
+};
+
+}  // namespace cordage
+
+namespace cordage::detail {
+
+class joinable;
+
+// Those who answer for strands: a scope, a runtime. Used on its executor only.
+class strand_group {
+ public:
+  strand_group() noexcept = default;
+  strand_group(const strand_group&) = delete;
+  strand_group& operator=(const strand_group&) = delete;
+
+  std::size_t live() const noexcept { return live_; }
+
+  // The group answers for the strand from now on. One that joins a group which is stopping is stopped too.
+  void adopt(strand& child) noexcept {
+    children_.push_back(child);
+    ++live_;
+    if (stopping_) child.request_stop();
+  }
+
+  // Asks all children, present and future, to stop.
+  void stop_children() noexcept {
+    stopping_ = true;
+    children_.for_each([](strand& child) { child.request_stop(); });
+  }
+  bool stopping() const noexcept { return stopping_; }
+
+  // A child has ended. `failed` says with what, if by failing; `abandoned` that no join_handle will tell anybody.
+  virtual void child_ended(joinable& child, const failure& failed, bool abandoned) noexcept = 0;
+
+ protected:
+  ~strand_group() = default;
+
+  void dismiss(strand& child) noexcept {
+    child.unlink();
+    --live_;
+  }
+
+ private:
+  intrusive_list<strand> children_;
+  std::size_t live_ = 0;
+  bool stopping_ = false;
+};
+
+// A strand whose end can be waited for. Its handle may live on any thread.
+class joinable : public strand {
+ public:
+  joinable(executor& where, strand_group& group) noexcept : strand(where), group_(group) {}
+
+  bool done() const noexcept { return join_.load(memory_order_acquire) == done_word; }
+
+  // False if it has ended already; otherwise the node will be woken at its end.
+  bool join(resumable& node) noexcept {
+    std::uintptr_t expected = running;
+    return join_.compare_exchange_strong(expected, word_of(node), memory_order_acq_rel, memory_order_acquire);
+  }
+
+  cancel_result leave(resumable& node) noexcept {
+    std::uintptr_t expected = word_of(node);
+    return join_.compare_exchange_strong(expected, running, memory_order_acq_rel, memory_order_acquire)
+               ? cancel_result::withdrawn
+               : cancel_result::too_late;
+  }
+
+  // The handle is dropped: nobody will ask how it ended.
+  void abandon() noexcept {
+    std::uintptr_t expected = running;
+    join_.compare_exchange_strong(expected, abandoned, memory_order_acq_rel, memory_order_relaxed);
+    release();
+  }
+
+ protected:
+  // On the executor, when the outcome is known. The strand may be gone when this returns.
+  void finish(const failure& failed) noexcept {
+    const std::uintptr_t before = join_.exchange(done_word, memory_order_acq_rel);
+    group_.child_ended(*this, failed, before == abandoned);
+    if (before > done_word) wake(*reinterpret_cast<resumable*>(before));
+    release();
+  }
+
+ private:
+  static std::uintptr_t word_of(resumable& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
+
+  // `running`: there is a handle, nobody waits. `abandoned`: the handle is gone. `done_word`: the outcome is set.
+  // Anything else: the node that waits. The handle's thread writes running, abandoned and nodes, the strand's executor
+  // writes done_word. finish() releases the outcome to done() and to a failing join(); join() releases the node to
+  // finish().
+  static constexpr std::uintptr_t running = 0;
+  static constexpr std::uintptr_t abandoned = 1;
+  static constexpr std::uintptr_t done_word = 2;
+  atomic<std::uintptr_t> join_{running};
+  strand_group& group_;
+};
+
+template <class T>
+class spawned : public joinable {
+ public:
+  using joinable::joinable;
+
+  outcome<T> value;
+};
+
+// What spawn_isolated replaces: the failure is left to the group.
+struct left_to_group {};
+
+// The part of a spawned strand that knows what was spawned. OnFailure is called with a failure, on the executor; the
+// group then hears of none.
+template <class T, class Call, class OnFailure>
+class spawned_call : public spawned<T> {
+ public:
+  template <class Handler, class... Args>
+  spawned_call(executor& where, strand_group& group, Handler&& on_failure, Args&&... args)
+      : spawned<T>(where, group), on_failure_(std::forward<Handler>(on_failure)) {
+    call_.emplace(std::forward<Args>(args)...);
+  }
+
+ protected:
+  // What was spawned has ended and its frames are gone: so are its captures and arguments, whoever keeps a handle.
+  void conclude() noexcept {
+    call_.reset();
+    failure failed = failure_of(this->value);
+    if constexpr (!std::is_same_v<OnFailure, left_to_group>) {
+      if (failed) on_failure_(std::as_const(failed));
+      failed = {};
+    }
+    this->finish(failed);
+  }
+
+  std::optional<Call> call_;
+
+ private:
+  [[no_unique_address]] OnFailure on_failure_;
+};
+
+template <class T, class Call, class OnFailure>
+class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, task_link {
+  using base = spawned_call<T, Call, OnFailure>;
+  using task_type = std::remove_cvref_t<decltype(std::declval<Call&>()())>;
+  using promise_type = typename task_type::promise_type;
+
+ public:
+  template <class... Args>
+  explicit task_strand(executor& where, Args&&... args) : base(where, std::forward<Args>(args)...) {
+    this->run = begin;
+    static_cast<resumable&>(*this).home = &where;
+    this->ended = on_ended;
+  }
+
+  resumable& first_node() noexcept { return *this; }
+
+  static void* operator new(std::size_t size) {
+    void* const block = frame_recycler::allocate(size);
+    if (block == nullptr) [[unlikely]] throw_exception<std::bad_alloc>("no memory for a strand");
+    return block;
+  }
+  static void operator delete(void* block, std::size_t size) noexcept { frame_recycler::deallocate(block, size); }
+
+ private:
+  // One that was stopped before its first turn does not begin.
+  static void begin(resumable& node) noexcept {
+    auto& self = static_cast<task_strand&>(node);
+    self.going_on();
+    if (self.stopping()) {
+      self.value.set_stopped();
+      return self.conclude();
+    }
+    catching(
+        [&] {
+          task_type started = (*self.call_)();
+          if constexpr (is_result<T>) {
+            if (const error absent = started.creation_error(); absent != error{}) self.value.set_value(fail(absent));
+          }
+          self.child = started.release_frame();
+        },
+        [&](std::exception_ptr exception) { self.value.set_exception(std::move(exception)); });
+    if (!self.child) return self.conclude();
+    promise_type& promise = self.child_promise();
+    promise.link = &self;
+    promise.on = &self;
+    self.child.resume();
+  }
+
+  static void on_ended(task_link& link, frame_end how) noexcept {
+    auto& self = static_cast<task_strand&>(link);
+    if (how == frame_end::completed) {
+      self.value.adopt(self.child_promise().value);
+      std::exchange(self.child, {}).destroy();
+    } else if (how == frame_end::stopped) {
+      self.value.set_stopped();
+    } else if constexpr (is_result<T>) {
+      self.value.set_value(fail(self.failure));
+    }
+    self.conclude();
+  }
+
+  promise_type& child_promise() noexcept {
+    return std::coroutine_handle<promise_type>::from_address(this->child.address()).promise();
+  }
+
+  void destroy() noexcept override { delete this; }
+};
+
+template <class T, class Call, class OnFailure>
+class fiber_strand final : public spawned_call<T, Call, OnFailure>, fiber_base {
+  using base = spawned_call<T, Call, OnFailure>;
+
+ public:
+  template <class... Args>
+  fiber_strand(const stack& on_stack, void* frames_top, std::string_view name, executor& where, Args&&... args)
+      : base(where, std::forward<Args>(args)...), fiber_base(on_stack, frames_top, name) {
+    this->on = this;
+    static_cast<fiber_base&>(*this).home = &where;
+  }
+
+  resumable& first_node() noexcept { return static_cast<fiber_base&>(*this); }
+  using fiber_base::its_stack;
+
+ private:
+  void body() noexcept override {
+    if (this->stopping()) return this->value.set_stopped();
+    run_on_fiber(this->value, *this->call_);
+  }
+  void ended() noexcept override { this->conclude(); }
+  void destroy() noexcept override { destroy_on_stack(this); }
+};
+
+// Makes a strand of a callable and its arguments, by the one rule of strands/start.hpp. It has two references: its own,
+// which its end releases, and one for the caller. It does not run before its group has adopted it and its first_node()
+// was scheduled.
+template <class OnFailure, class F, class... Args>
+auto* make_strand(executor& where, strand_group& group, const spawn_options& options, OnFailure&& on_failure, F&& f,
+                  Args&&... args) {
+  require_safe_closure<F>();
+  using call = stored_call_of<F, Args...>;
+  using value = started_value_of<F, Args...>;
+  using handler = std::decay_t<OnFailure>;
+  if constexpr (runs_stackless<F, Args...>) {
+    auto* const made = new task_strand<value, call, handler>(where, group, std::forward<OnFailure>(on_failure),
+                                                             std::forward<F>(f), std::forward<Args>(args)...);
+    made->retain();
+    return made;
+  } else {
+    auto* const made = make_on_stack<fiber_strand<value, call, handler>>(
+        options.stack_size, options.name, where, group, std::forward<OnFailure>(on_failure), std::forward<F>(f),
+        std::forward<Args>(args)...);
+    made->retain();
+    return made;
+  }
+}
+
+// What makes a strand of something to wait for.
+struct await_it {
+  template <class X>
+  auto operator()(X x) const -> task<decltype(value_when_awaited(std::declval<X>()))> {
+    co_return co_await std::move(x);
+  }
+};
+
+}  // namespace cordage::detail

@@ -1,0 +1,106 @@
+// The strand block: what is known about one logical thread of control, a spawned task or fiber with everything it
+// awaits. There is one per spawn and per concurrent child, never one per frame.
+#pragma once
+
+#include <cstdint>
+
+#include <cordage/base/atomic.hpp>
+#include <cordage/base/intrusive_list.hpp>
+#include <cordage/context/operation.hpp>
+#include <cordage/strands/executor.hpp>
+
+namespace cordage::detail {
+
+struct wait;
+
+// How to deal with a wait without knowing its operation. One constant per kind of operation and of waiter.
+struct wait_type {
+  cancel_result (*cancel)(wait&) noexcept;  // asks the operation
+  void (*stopped)(wait&) noexcept;          // the operation was withdrawn: completes the wait as stopped
+  bool (*start)(wait&) noexcept;            // fibers: starts the operation once the stack has been left
+};
+
+// A strand's current wait: the node that the operation will wake. It lives in a coroutine's frame or a fiber's
+// control block.
+struct wait : resumable {
+  const wait_type* type = nullptr;
+};
+
+// Created and ended on its executor, where `waiting_on` and `budget` belong to it; request_stop may come from anywhere.
+//
+// It is kept alive by references: one for running, one for a join_handle, one for a stop on its way.
+class strand : public list_hook<strand> {
+ public:
+  // How many operations that are ready a strand may take before others get a turn.
+  static constexpr int full_budget = 64;
+
+  explicit strand(executor& where) noexcept : home(&where) { stop_walk_.run = walk, stop_walk_.home = &where; }
+  strand(const strand&) = delete;
+  strand& operator=(const strand&) = delete;
+
+  // Relaxed is enough: whoever requests a stop also posts the walk to this strand's executor. A wait that misses the
+  // word has published itself before the walk looks, since both run there.
+  bool stopping() const noexcept { return stop_word_.load(memory_order_relaxed) != 0; }
+
+  // Asks the strand to stop: its current wait, or its next, completes as stopped. False if it had been asked before.
+  // From anywhere, a signal handler included, by whoever holds a reference.
+  bool request_stop() noexcept;
+
+  void retain() noexcept { references_.fetch_add(1, memory_order_relaxed); }
+  void release() noexcept;
+
+  // What an executor does before it lets the strand go on after a wait.
+  void going_on() noexcept {
+    waiting_on = nullptr;
+    budget = full_budget;
+  }
+
+  executor* const home;
+  wait* waiting_on = nullptr;  // the innermost wait of this strand, null while it runs or is about to
+  int budget = full_budget;
+
+ protected:
+  virtual ~strand() = default;
+  virtual void destroy() noexcept = 0;  // nobody holds a reference any more
+
+ private:
+  static void walk(resumable& node) noexcept;
+
+  // 0: go on. 1: a stop was requested. Written once, by the first request_stop; read by the strand's waits.
+  atomic<std::uint32_t> stop_word_{0};
+  // Counts the references. An increment needs no order since its maker holds one already; the decrements are
+  // acquire-release among each other, so that the last one sees all that the others did.
+  atomic<std::uint32_t> references_{1};
+  struct walk_node : resumable {
+    strand* owner = nullptr;
+  } stop_walk_;
+};
+
+inline bool strand::request_stop() noexcept {
+  // Relaxed: the post below publishes; see stopping().
+  if (stop_word_.exchange(1, memory_order_relaxed) != 0) return false;
+  retain();
+  stop_walk_.owner = this;
+  home->post(stop_walk_);
+  return true;
+}
+
+inline void strand::release() noexcept {
+  // The last holder needs no locked instruction: with one reference left, and it ours, nobody can add another.
+  if (references_.load(memory_order_acquire) == 1 || references_.fetch_sub(1, memory_order_acq_rel) == 1) destroy();
+}
+
+// On the strand's executor. Completion beats stop: a wait whose operation has completed, or can no longer be
+// withdrawn, goes on in its own time and the next one stops.
+inline void strand::walk(resumable& node) noexcept {
+  strand& s = *static_cast<walk_node&>(node).owner;
+  if (wait* const current = s.waiting_on; current != nullptr) {
+    if (current->type->cancel(*current) == cancel_result::withdrawn) {
+      s.going_on();
+      current->type->stopped(*current);
+    }
+  }
+  s.release();
+}
+
+}  // namespace cordage::detail

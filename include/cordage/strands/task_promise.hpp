@@ -1,0 +1,133 @@
+// The promise of task<T> and async<T>.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <utility>
+
+#include <cordage/strands/awaiter.hpp>
+#include <cordage/strands/frame_recycler.hpp>
+#include <cordage/strands/outcome.hpp>
+
+namespace cordage::detail {
+
+template <class T>
+class task_promise_base : public promise_base {
+ public:
+  using value_type = T;
+
+  final_awaiter final_suspend() const noexcept { return {}; }
+
+  bool holds_error() noexcept {
+    return value.state() == outcome_state::value && !value.value().has_value();
+  }
+
+  // What a task can wait for: operations, whatever gives one, and other tasks; each also behind a `!`.
+  template <class X>
+  auto await_transform(X&& x) {
+    using plain = std::remove_cvref_t<X>;
+    if constexpr (is_checked<plain>) {
+      constexpr auto mode = is_result<T> ? error_mode::propagate : error_mode::raise;
+      return make_awaiter<mode>(static_cast<decltype(plain::what)&&>(x.what), *this);
+    } else {
+      static_assert(awaitable_here<X>, "co_await: this is neither a task, an async, a fiber nor an operation of cordage");
+      return make_awaiter<error_mode::give>(std::forward<X>(x), *this);
+    }
+  }
+
+  static void operator delete(void* frame, std::size_t size) noexcept { frame_recycler::deallocate(frame, size); }
+
+  outcome<T> value;
+};
+
+template <class T>
+class task_promise : public task_promise_base<T> {
+ public:
+  template <class U = T>
+    requires std::is_constructible_v<T, U&&>
+  void return_value(U&& value) {
+    this->value.set_value(std::forward<U>(value));
+  }
+};
+
+template <>
+class task_promise<void> : public task_promise_base<void> {
+ public:
+  void return_void() noexcept { value.set_value(); }
+};
+
+// Starts a task as an operation, where no coroutine awaits it: in a fiber, in a combinator. Runs on the strand it is
+// attached to.
+template <class Promise>
+class task_operation : task_link {
+  using value_type = typename Promise::value_type;
+
+ public:
+  task_operation(std::coroutine_handle<> frame, error absent) noexcept {
+    child = frame;
+    failure = absent;
+    ended = on_ended;
+  }
+  // Movable until it is started.
+  task_operation(task_operation&& other) noexcept : task_operation(std::exchange(other.child, {}), other.failure) {
+    on_ = other.on_;
+  }
+  task_operation& operator=(task_operation&&) = delete;
+  ~task_operation() {
+    if (child) child.destroy();
+  }
+
+  void attach(strand& on) noexcept { on_ = &on; }
+
+  bool ready() const noexcept {
+    if constexpr (is_result<value_type>) return !child;
+    return false;
+  }
+
+  // The body runs inside start until its first real wait. If it ends there the awaiter goes on without a hop.
+  bool start(resumable& node) noexcept {
+    Promise& promise = child_promise();
+    promise.link = this;
+    promise.on = on_;
+    waiter_ = &node;
+    phase_ = phase::starting;
+    child.resume();
+    if (phase_ == phase::ended) return false;
+    phase_ = phase::started;
+    return true;
+  }
+
+  // Its innermost wait is what a stop withdraws, not this one.
+  cancel_result cancel() noexcept { return cancel_result::too_late; }
+
+  bool stopped() const noexcept { return how_ == frame_end::stopped; }
+
+  value_type get() {
+    if constexpr (is_result<value_type>) {
+      if (!child) return fail(failure);
+    }
+    return child_promise().value.take();
+  }
+
+ private:
+  enum class phase : unsigned char { idle, starting, started, ended };
+
+  Promise& child_promise() noexcept { return std::coroutine_handle<Promise>::from_address(child.address()).promise(); }
+
+  static void on_ended(task_link& link, frame_end how) noexcept {
+    auto& self = static_cast<task_operation&>(link);
+    self.how_ = how;
+    const bool at_once = self.phase_ == phase::starting;
+    self.phase_ = phase::ended;
+    if (!at_once) wake(*self.waiter_);
+  }
+
+  strand* on_ = nullptr;
+  resumable* waiter_ = nullptr;
+  // Plain, since a strand's coroutines run where start runs: with one worker nothing can end in between.
+  phase phase_ = phase::idle;
+  frame_end how_ = frame_end::completed;
+};
+
+}  // namespace cordage::detail

@@ -1,0 +1,163 @@
+// TCP: listeners and streams.
+//
+//   auto listener = tcp::listener::bind(*endpoint::parse("127.0.0.1:7007"));
+//   auto peer = co_await !listener->accept();
+//   auto n = co_await !peer.read_some(buffer);
+//
+// A stream or a listener belongs to one worker from its first wait on: only that worker's strands use it. One strand
+// may read while another writes. Operations refer to the buffer they are given and to the stream; both stay where
+// they are until the operation completes. An operation that waits when its stream is closed completes with
+// errc::closed, as does one that is begun afterwards. Errors are those of the system calls; SIGPIPE is never raised.
+// All operations resume on the executor of the strand that waits; stop withdraws them, and what each may lose is said
+// beside it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include <cordage/endpoint.hpp>
+#include <cordage/io/waiting.hpp>
+#include <cordage/result.hpp>
+
+namespace cordage::tcp {
+
+class stream;
+
+namespace detail {
+
+using cordage::detail::descriptor;
+using cordage::detail::io_kind;
+using cordage::detail::io_operation;
+using cordage::detail::transfer_operation;
+using cordage::detail::whole_transfer_operation;
+
+// Reads on it give what has arrived, then the end of the stream.
+result<> end_of_receiving(descriptor& connection) noexcept;
+
+}  // namespace detail
+
+// A connection. Move-only; destroying it closes it.
+class [[nodiscard]] stream {
+ public:
+  // For the library: takes over a connected, non-blocking socket.
+  explicit stream(std::unique_ptr<detail::descriptor> connected) noexcept : descriptor_(std::move(connected)) {}
+
+  // As many bytes as have arrived, at least one, at most the buffer's size; 0 at the end of the stream. The buffer must
+  // not be empty. Stop loses nothing: what has arrived stays for the next read.
+  auto read_some(std::span<std::byte> buffer) noexcept {
+    return detail::transfer_operation({detail::io_kind::receive, descriptor_.get(), buffer.data(), buffer.size()});
+  }
+
+  // The whole buffer; errc::end_of_stream where the stream ends before. Stop and errors lose the bytes read so far.
+  auto read_exactly(std::span<std::byte> buffer) noexcept {
+    return detail::whole_transfer_operation(
+        {detail::io_kind::receive_exactly, descriptor_.get(), buffer.data(), buffer.size()});
+  }
+
+  // As many bytes as there is room for, at least one unless there are none. Stop loses nothing.
+  auto write_some(std::span<const std::byte> bytes) noexcept {
+    return detail::transfer_operation(sending(detail::io_kind::send, bytes));
+  }
+
+  // All bytes. Stop and errors leave it unknown how many were sent.
+  auto write_all(std::span<const std::byte> bytes) noexcept {
+    return detail::whole_transfer_operation(sending(detail::io_kind::send_all, bytes));
+  }
+
+  // Nothing more will be sent; the peer reads the end of the stream after what was sent. Reading goes on.
+  result<> shutdown_send() noexcept;
+
+  // Nothing more is to arrive: reads give what has arrived, then the end of the stream.
+  result<> shutdown_receive() noexcept;
+
+  // Whether small writes are sent at once. On from the start: replies that wait for each other are what hurts.
+  result<> set_no_delay(bool at_once) noexcept;
+
+  // Closes at once; reads and writes that wait complete with errc::closed. May be called again.
+  void close() noexcept { descriptor_.reset(); }
+
+  // The two ends; errc::closed once closed.
+  result<endpoint> local() const noexcept;
+  result<endpoint> remote() const noexcept;
+
+  // False once closed or moved from.
+  explicit operator bool() const noexcept { return descriptor_ != nullptr; }
+
+  // For the library.
+  detail::descriptor* its_descriptor() const noexcept { return descriptor_.get(); }
+
+ private:
+  // The backend does not write to what is sent.
+  detail::io_operation sending(detail::io_kind kind, std::span<const std::byte> bytes) const noexcept {
+    return {kind, descriptor_.get(), const_cast<std::byte*>(bytes.data()), bytes.size()};
+  }
+
+  std::unique_ptr<detail::descriptor> descriptor_;
+};
+
+namespace detail {
+
+class accept_operation : public cordage::detail::io_wait {
+ public:
+  explicit accept_operation(descriptor* listener) noexcept : io_wait(io_operation(io_kind::accept, listener)) {}
+  accept_operation(accept_operation&& other) noexcept : io_wait(std::exchange(other.io_, io_operation(io_kind::accept, nullptr))) {}
+  accept_operation& operator=(accept_operation&&) = delete;
+  // A connection that was accepted for a strand that is no more is closed.
+  ~accept_operation() { const cordage::detail::file_descriptor unclaimed(std::exchange(io_.accepted, -1)); }
+
+  result<stream> get();
+};
+
+class connect_operation : public cordage::detail::io_wait {
+ public:
+  explicit connect_operation(const endpoint& to) noexcept;
+
+  bool ready() noexcept;
+  result<stream> get();
+
+ private:
+  bool begin() noexcept;
+
+  endpoint to_;
+  std::unique_ptr<descriptor> descriptor_;
+};
+
+}  // namespace detail
+
+// Trivially destructible, so that GCC 12 handles temporaries of it.
+struct listen_options {
+  int backlog = 4096;         // connections that wait to be accepted; the system may cut it (net.core.somaxconn)
+  bool reuse_address = true;  // bind although connections of an earlier server linger
+  bool no_delay = true;       // accepted connections send small writes at once
+};
+
+// Move-only; destroying it closes it.
+class [[nodiscard]] listener {
+ public:
+  // Opens a socket, binds it and listens; port 0 lets the system choose one. Any thread, also outside of a runtime.
+  static result<listener> bind(const endpoint& where, const listen_options& options = {});
+
+  // The next connection. Errors that concern only the connection that was about to be accepted are skipped. Out of
+  // descriptors is an error, after which the connection still waits: accept again later. Stop loses nothing.
+  auto accept() noexcept { return detail::accept_operation(descriptor_.get()); }
+
+  // Where it listens, with the real port.
+  const endpoint& local() const noexcept { return local_; }
+
+  // Closes at once; connections not accepted yet are reset, an accept that waits completes with errc::closed.
+  void close() noexcept { descriptor_.reset(); }
+
+ private:
+  listener(std::unique_ptr<detail::descriptor> listening, const endpoint& where) noexcept
+      : descriptor_(std::move(listening)), local_(where) {}
+
+  std::unique_ptr<detail::descriptor> descriptor_;
+  endpoint local_;
+};
+
+// Opens a connection. Stop abandons the attempt.
+[[nodiscard]] inline auto connect(const endpoint& to) noexcept { return detail::connect_operation(to); }
+
+}  // namespace cordage::tcp

@@ -1,0 +1,60 @@
+// Waiting for time to pass.
+#pragma once
+
+#include <chrono>
+
+#include <cordage/context/operation.hpp>
+#include <cordage/strands/strand.hpp>
+
+namespace cordage {
+
+namespace detail {
+
+class sleep_operation {
+ public:
+  explicit sleep_operation(std::chrono::nanoseconds duration) noexcept : duration_(duration) {}
+  explicit sleep_operation(time_point deadline) noexcept : absolute_(true) { timer_.deadline = deadline; }
+  // Movable until it is started.
+  sleep_operation(sleep_operation&& other) noexcept : duration_(other.duration_), absolute_(other.absolute_) {
+    timer_.deadline = other.timer_.deadline;
+  }
+
+  // A duration begins when it is waited for, by the clock of the strand that waits.
+  void attach(strand& on) noexcept {
+    clock_ = &on.home->time();
+    if (absolute_) return;
+    const time_point now = clock_->now();
+    timer_.deadline = duration_ > time_point::max() - now ? time_point::max() : now + duration_;
+  }
+  bool ready() noexcept { return absolute_ ? timer_.deadline <= clock_->now() : duration_.count() <= 0; }
+  bool start(resumable& node) noexcept {
+    timer_.waiter = &node;
+    clock_->start(timer_);
+    return true;
+  }
+  cancel_result cancel() noexcept {
+    return clock_->cancel(timer_) ? cancel_result::withdrawn : cancel_result::too_late;
+  }
+  void get() const noexcept {}
+
+ private:
+  timer timer_;
+  std::chrono::nanoseconds duration_{0};
+  clock* clock_ = nullptr;
+  bool absolute_ = false;
+};
+
+}  // namespace detail
+
+// Completes when the duration has passed since it was awaited, never before, and about a tick of 65 microseconds later
+// at most on an idle worker; zero and less complete at once. Stop withdraws it. Resumes on the strand's executor.
+[[nodiscard]] inline auto sleep_for(std::chrono::nanoseconds duration) noexcept {
+  return detail::sleep_operation(duration);
+}
+
+// The same for a point in time of the steady clock; one that is past completes at once.
+[[nodiscard]] inline auto sleep_until(std::chrono::steady_clock::time_point deadline) noexcept {
+  return detail::sleep_operation(detail::time_point(deadline));
+}
+
+}  // namespace cordage

@@ -1,0 +1,10 @@
+// Which backend Linux gets.
+#include <cordage/runtime/poller.hpp>
+
+#include "io/backends/epoll_linux.hpp"
+
+namespace cordage::detail {
+
+std::unique_ptr<poller> make_poller(backend_kind) { return std::make_unique<epoll_backend>(); }
+
+}  // namespace cordage::detail

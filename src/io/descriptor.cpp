@@ -1,0 +1,20 @@
+#include <stdexcept>
+
+#include <cordage/io/backend.hpp>
+#include <cordage/io/descriptor.hpp>
+#include <cordage/runtime/worker.hpp>
+
+namespace cordage::detail {
+
+descriptor::~descriptor() {
+  if (registered_with != nullptr) registered_with->forget(*this);
+}
+
+backend& current_backend() {
+  worker* const running = worker::current();
+  if (running == nullptr) throw std::logic_error("cordage: I/O was awaited outside a runtime");
+  // Every poller that make_poller makes is a backend.
+  return static_cast<backend&>(running->its_poller());
+}
+
+}  // namespace cordage::detail

@@ -1,0 +1,21 @@
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/socket_calls.hpp"
+
+namespace cordage::detail {
+
+int open_stream_socket(int family) noexcept { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
+int accept_nonblocking(int listener) noexcept {
+  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+ssize_t send_quietly(int socket, const std::byte* bytes, std::size_t count) noexcept {
+  return ::send(socket, bytes, count, MSG_NOSIGNAL);
+}
+
+int open_pipe(int (&ends)[2]) noexcept { return ::pipe2(ends, O_NONBLOCK | O_CLOEXEC); }
+
+}  // namespace cordage::detail

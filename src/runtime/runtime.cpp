@@ -1,0 +1,149 @@
+#include <cstdlib>
+
+#include <cordage/runtime.hpp>
+#include <cordage/runtime/worker.hpp>
+#include <cordage/strands/frame_recycler.hpp>
+
+namespace cordage {
+namespace detail {
+
+class runtime_core final : public strand_group {
+ public:
+  explicit runtime_core(backend_kind backend) : its_worker(*this, make_poller(backend)) {
+    stop_node_.run = [](resumable& node) noexcept {
+      auto& self = *static_cast<core_node&>(node).core;
+      self.stop_children();
+      self.check_finished();
+    };
+    stop_node_.home = &its_worker;
+  }
+
+  void child_ended(joinable& child, const failure& failed, bool abandoned) noexcept override {
+    dismiss(child);
+    if (failed && abandoned) report(failed);
+    check_finished();
+  }
+
+  // Adoption is for the worker: from another thread a node carries the strand there.
+  void launch(strand& child, resumable& first_node) {
+    if (worker::current() == &its_worker) {
+      adopt(child);
+      its_worker.schedule(first_node);
+      return;
+    }
+    auto* const arrival = static_cast<arriving*>(frame_recycler::allocate(sizeof(arriving)));
+    if (arrival == nullptr) throw std::bad_alloc();
+    arriving_.fetch_add(1, memory_order_relaxed);
+    its_worker.post(*::new (arrival) arriving(*this, child, first_node));
+  }
+
+  void request_stop() noexcept {
+    // Relaxed: the post publishes.
+    if (stop_requested_.exchange(true, memory_order_relaxed)) return;
+    its_worker.post(stop_node_);
+  }
+
+  void run() {
+    finished_ = false;
+    check_finished();
+    its_worker.run(finished_);
+    if (first_failure_) std::exchange(first_failure_, {}).raise();
+  }
+
+  worker its_worker;
+  runtime::failure_handler handler = nullptr;
+
+ private:
+  struct core_node : resumable {
+    explicit core_node(runtime_core& whose) noexcept : core(&whose) {}
+    runtime_core* core;
+  };
+
+  struct arriving : core_node {
+    arriving(runtime_core& at, strand& who, resumable& node) noexcept
+        : core_node(at), child(&who), first_node(&node) {
+      run = arrive;
+      home = &at.its_worker;
+    }
+    strand* child;
+    resumable* first_node;
+  };
+
+  static void arrive(resumable& node) noexcept {
+    const auto arrived = static_cast<arriving&>(node);
+    frame_recycler::deallocate(&static_cast<arriving&>(node), sizeof(arriving));
+    runtime_core& core = *arrived.core;
+    core.adopt(*arrived.child);
+    core.arriving_.fetch_sub(1, memory_order_relaxed);
+    core.its_worker.schedule(*arrived.first_node);
+  }
+
+  void report(const failure& failed) noexcept {
+    if (handler != nullptr) return handler(failed);
+    if (!first_failure_) first_failure_ = failed;
+    stop_children();
+  }
+
+  // A request to stop that is still on its way has to arrive, since its node belongs to this runtime.
+  void check_finished() noexcept {
+    const bool stop_under_way = stop_requested_.load(memory_order_relaxed) && !stopping();
+    finished_ = live() == 0 && arriving_.load(memory_order_relaxed) == 0 && !stop_under_way;
+  }
+
+  // How many strands are on their way from other threads. Relaxed: whoever adds one goes on to post it, and whoever
+  // needs it to be seen has to keep the runtime alive by a strand of its own.
+  atomic<std::size_t> arriving_{0};
+  // True once a stop of everything was requested; written by the first who does.
+  atomic<bool> stop_requested_{false};
+  core_node stop_node_{*this};
+  failure first_failure_;
+  bool finished_ = false;
+};
+
+runtime_core& current_runtime() {
+  worker* const running = worker::current();
+  if (running == nullptr)
+    throw std::logic_error("cordage: spawn was called outside a runtime; use run(...) or runtime::spawn");
+  return running->owner();
+}
+
+strand_group& group_of(runtime_core& core) noexcept { return core; }
+executor& executor_of(runtime_core& core) noexcept { return core.its_worker; }
+void launch(runtime_core& core, strand& child, resumable& first_node) { core.launch(child, first_node); }
+
+}  // namespace detail
+
+namespace {
+
+backend_kind chosen_backend(backend_kind asked) {
+  if (asked != backend_kind::automatic) return asked;
+  const char* const named = std::getenv("CORDAGE_BACKEND");
+  if (named == nullptr || std::string_view(named).empty() || std::string_view(named) == "auto") return asked;
+  if (std::string_view(named) == "epoll") return backend_kind::epoll;
+  throw std::invalid_argument(std::string("cordage: CORDAGE_BACKEND is \"") + named + "\"; it can be epoll or auto");
+}
+
+}  // namespace
+
+runtime::runtime(const runtime_options& options) {
+  if (options.workers != 1)
+    throw std::invalid_argument("cordage: runtime_options.workers has to be 1; this version has one worker");
+  core_ = std::make_unique<detail::runtime_core>(chosen_backend(options.backend));
+}
+
+runtime::~runtime() {
+  detail::expects(core_->live() == 0, "a runtime was destroyed while strands of it were alive; call run first");
+}
+
+void runtime::request_stop() noexcept { core_->request_stop(); }
+void runtime::on_failure(failure_handler handler) noexcept { core_->handler = handler; }
+std::string_view runtime::backend_name() const noexcept { return core_->its_worker.its_poller().name(); }
+void runtime::loop() { core_->run(); }
+
+void runtime::check_outside_of_workers() const {
+  if (detail::worker::current() != nullptr)
+    throw std::logic_error("cordage: run and sync_wait block their thread and were called inside a worker; "
+                           "await there instead");
+}
+
+}  // namespace cordage

@@ -1,0 +1,87 @@
+#include <bit>
+
+#include <cordage/runtime/timer_wheel.hpp>
+#include <cordage/strands/executor.hpp>
+
+namespace cordage::detail {
+namespace {
+
+std::uint64_t nanoseconds(time_point at) noexcept {
+  const auto count = at.time_since_epoch().count();
+  return count < 0 ? 0 : static_cast<std::uint64_t>(count);
+}
+
+}  // namespace
+
+timer_wheel::timer_wheel() noexcept : current_(nanoseconds(now()) >> tick_bits) {}
+
+time_point timer_wheel::now() noexcept { return std::chrono::steady_clock::now(); }
+
+void timer_wheel::start(timer& t) noexcept { place(t); }
+
+// The slot's bit stays; find_next clears it when it looks.
+bool timer_wheel::cancel(timer& t) noexcept {
+  if (!t.linked()) return false;
+  t.unlink();
+  return true;
+}
+
+void timer_wheel::place(timer& t) noexcept {
+  // The first tick that begins at or after the deadline; one that is past fires at the next opportunity.
+  const tick due = (nanoseconds(t.deadline) + (tick{1} << tick_bits) - 1) >> tick_bits;
+  const tick at = due > current_ ? due : current_ + 1;
+  const tick differing = (at ^ current_) | (slots - 1);
+  const unsigned level = (63U - static_cast<unsigned>(std::countl_zero(differing))) / slot_bits;
+  const unsigned slot = static_cast<unsigned>(at >> (level * slot_bits)) & (slots - 1);
+  occupied_[level] |= std::uint64_t{1} << slot;
+  timers_[level][slot].push_back(t);
+}
+
+// The lowest level with a timer has the nearest one: its timers share more leading bits with the current tick than
+// those of any level above, and within a level all slots in use lie ahead.
+bool timer_wheel::find_next(position& found) noexcept {
+  for (unsigned level = 0; level < levels; ++level) {
+    while (occupied_[level] != 0) {
+      const auto slot = static_cast<unsigned>(std::countr_zero(occupied_[level]));
+      if (timers_[level][slot].empty()) {
+        occupied_[level] &= occupied_[level] - 1;
+        continue;
+      }
+      const unsigned shift = level * slot_bits;
+      const tick above = (current_ >> shift) & ~tick{slots - 1};
+      found = {level, slot, (above | slot) << shift};
+      return true;
+    }
+  }
+  return false;
+}
+
+time_point timer_wheel::next() noexcept {
+  position nearest;
+  if (!find_next(nearest)) return time_point::max();
+  return time_point(std::chrono::nanoseconds(nearest.at << tick_bits));
+}
+
+void timer_wheel::advance(time_point at) noexcept {
+  const tick target = nanoseconds(at) >> tick_bits;
+  for (position nearest; find_next(nearest) && nearest.at <= target;) reach(nearest);
+  if (target > current_) current_ = target;
+}
+
+// Timers of level 0 fire; those of a level above move down, now that the time is near enough to tell them apart. A
+// timer whose own tick is the one just reached is due as well.
+void timer_wheel::reach(const position& where) noexcept {
+  current_ = where.at;
+  occupied_[where.level] &= ~(std::uint64_t{1} << where.slot);
+  timers_[where.level][where.slot].for_each([&](timer& t) {
+    t.unlink();
+    const bool due = where.level == 0 || nanoseconds(t.deadline) <= (current_ << tick_bits);
+    if (due) {
+      wake(*t.waiter);
+    } else {
+      place(t);
+    }
+  });
+}
+
+}  // namespace cordage::detail

@@ -1,0 +1,48 @@
+#include <new>
+
+#include <cordage/strands/frame_recycler.hpp>
+
+namespace cordage::detail {
+
+constinit thread_local frame_recycler::cache frame_recycler::mine{};
+
+// Gives the kept blocks back when the thread ends. Blocks freed still later are really freed, since no list has room.
+struct cache_cleanup {
+  ~cache_cleanup() {
+    for (std::size_t c = 0; c < frame_recycler::classes; ++c) {
+      frame_recycler::list& kept = frame_recycler::mine.lists[c];
+      while (kept.first != nullptr) {
+        frame_recycler::block_header* const block = kept.first;
+        kept.first = block->next;
+        frame_recycler::really_free(block, (c + 1) * frame_recycler::step);
+      }
+      kept.room = 0;
+    }
+  }
+  void touch() noexcept {}
+};
+
+void frame_recycler::set_up() noexcept {
+  static thread_local cache_cleanup at_thread_end;
+  at_thread_end.touch();
+  mine.set_up = true;
+  for (list& each : mine.lists) each.room = blocks_kept;
+}
+
+void* frame_recycler::allocate_slowly(std::size_t size) noexcept {
+  if (config::sanitized || size > largest) return ::operator new(size, std::nothrow);
+  return ::operator new((class_of(size) + 1) * step, std::nothrow);
+}
+
+void frame_recycler::deallocate_slowly(void* block, std::size_t size) noexcept {
+  if (!config::sanitized && size <= largest && !mine.set_up) {
+    set_up();
+    deallocate(block, size);
+    return;
+  }
+  really_free(block, size);
+}
+
+void frame_recycler::really_free(void* block, std::size_t) noexcept { ::operator delete(block); }
+
+}  // namespace cordage::detail
