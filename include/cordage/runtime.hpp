@@ -70,7 +70,7 @@ class runtime {
     requires detail::startable<F, Args...>
   auto spawn(const spawn_options& options, F&& f, Args&&... args);
   template <class X>
-    requires detail::awaitable_or_checked<X>
+    requires detail::spawnable<X>
   auto spawn(X&& x);
 
   // Asks all strands, also later ones, to stop; run returns when they have ended. From anywhere, a signal handler
@@ -108,11 +108,12 @@ auto spawn_on(runtime_core& core, const spawn_options& options, F&& f, Args&&...
 template <class X>
   requires detail::awaitable_or_checked<X>
 auto runtime::run(X&& x) {
-  using value = decltype(detail::value_when_awaited(std::declval<std::decay_t<X>>()));
+  using value = decltype(detail::value_when_awaited(std::forward<X>(x)));
   check_outside_of_workers();
-  auto* const root = detail::make_strand(detail::executor_of(*core_), detail::group_of(*core_), {},
-                                         [this](const failure&) noexcept { request_stop(); }, detail::await_it{},
-                                         std::forward<X>(x));
+  auto await_x = [&x]() -> task<value> { co_return co_await std::forward<X>(x); };
+  auto stop_others = [this](const failure&) noexcept { request_stop(); };
+  auto* const root =
+      detail::make_strand(detail::executor_of(*core_), detail::group_of(*core_), {}, stop_others, await_x);
   const join_handle<value> handle(root);
   detail::launch(*core_, *root, root->first_node());
   loop();
@@ -137,7 +138,7 @@ auto runtime::spawn(const spawn_options& options, F&& f, Args&&... args) {
   return detail::spawn_on(*core_, options, std::forward<F>(f), std::forward<Args>(args)...);
 }
 template <class X>
-  requires detail::awaitable_or_checked<X>
+  requires detail::spawnable<X>
 auto runtime::spawn(X&& x) {
   return detail::spawn_on(*core_, spawn_options{}, detail::await_it{}, std::forward<X>(x));
 }
@@ -170,7 +171,7 @@ auto spawn(const spawn_options& options, F&& f, Args&&... args) {
   return detail::spawn_on(detail::current_runtime(), options, std::forward<F>(f), std::forward<Args>(args)...);
 }
 template <class X>
-  requires detail::awaitable_or_checked<X>
+  requires detail::spawnable<X>
 auto spawn(X&& x) {
   return detail::spawn_on(detail::current_runtime(), spawn_options{}, detail::await_it{}, std::forward<X>(x));
 }

@@ -44,7 +44,7 @@ class scope : protected detail::strand_group {
 
   // The same for something that can be awaited: an operation, a task, each also behind a `!`.
   template <class X>
-    requires detail::awaitable_or_checked<X>
+    requires detail::spawnable<X>
   auto spawn(X&& x) {
     return spawn(spawn_options{}, detail::await_it{}, std::forward<X>(x));
   }

@@ -18,17 +18,18 @@ void worker::run(const bool& finished) {
   current_ = outer;
 }
 
-// Run what is ready, oldest first, but not for ever.
+// Run what is ready, oldest first, but not for ever. What others have posted, a stop perhaps, takes its place in the
+// queue at once: to see that there is none costs a load.
 void worker::run_ready(const bool& finished) noexcept {
   for (int left = turns; left > 0 && !ready_.empty() && !finished; --left) {
     resumable& node = ready_.pop();
     node.run(node);
+    if (!inbox_.empty()) [[unlikely]] inbox_.take(ready_);
   }
 }
 
-// Busy: look at what has come from outside, without waiting for it.
+// Busy: look for time that has passed and for events, without waiting for them, unless that was done just now.
 void worker::look_outside() noexcept {
-  if (!inbox_.empty()) inbox_.take(ready_);
   const time_point at = timers_.now();
   if (at - polled_ < poll_interval) return;
   polled_ = at;

@@ -48,8 +48,8 @@ class worker final : public executor {
   poller& its_poller() noexcept { return *poller_; }
 
  private:
-  // How many resumptions until the worker looks at what comes from outside, and how long it may leave the poller alone
-  // when they were quick: a look costs a system call.
+  // How many resumptions until the worker thinks of the poller, and how long it may leave it alone when they were quick:
+  // to poll costs a system call.
   static constexpr int turns = 256;
   static constexpr std::chrono::microseconds poll_interval{50};
 

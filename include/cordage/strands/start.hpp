@@ -3,6 +3,7 @@
 // sleep.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <tuple>
 #include <type_traits>
@@ -84,6 +85,10 @@ auto value_when_awaited(checked_awaitable<X>&&) -> typename await_result<X>::val
 
 template <class X>
 concept awaitable_or_checked = requires(X&& x) { detail::value_when_awaited(std::forward<X>(x)); };
+
+// What can be stored in a strand of its own and awaited there.
+template <class X>
+concept spawnable = awaitable_or_checked<std::decay_t<X>> && std::constructible_from<std::decay_t<X>, X>;
 
 template <class F, class... Args>
 concept startable = std::invocable<std::decay_t<F>&, decltype(pass(std::declval<std::decay_t<Args>&>()))...>;

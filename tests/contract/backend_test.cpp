@@ -1,0 +1,245 @@
+// The contract of backends (io/backend.hpp), on every backend that can run here. Descriptors are driven directly,
+// without strands.
+#include <cordage/io/backend.hpp>
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <cordage/strands/executor.hpp>
+
+namespace {
+
+using namespace cordage;
+using namespace cordage::detail;
+using namespace std::chrono_literals;
+
+// Keeps what a backend wakes, in order.
+class collector final : public executor {
+ public:
+  void schedule(resumable& node) noexcept override { woken.push_back(&node); }
+  void post(resumable& node) noexcept override { schedule(node); }
+  detail::clock& time() noexcept override { std::terminate(); }
+  std::vector<resumable*> woken;
+};
+
+struct waiting_operation : io_operation {
+  waiting_operation(collector& at, io_kind kind, descriptor& on, void* bytes = nullptr, std::size_t count = 0)
+      : io_operation(kind, &on, static_cast<std::byte*>(bytes), count) {
+    node.home = &at;
+    waiter = &node;
+  }
+  resumable node;
+};
+
+class backend_contract : public testing::TestWithParam<backend_kind> {
+ protected:
+  backend_contract() {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    near = std::make_unique<descriptor>(file_descriptor(ends[0]));
+    far = file_descriptor(ends[1]);
+  }
+
+  void send_from_far(std::string_view text) {
+    ASSERT_EQ(::send(far.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+  }
+  bool woke(const waiting_operation& op) const { return at.woken.size() == 1 && at.woken[0] == &op.node; }
+
+  std::unique_ptr<poller> polls = make_poller(GetParam());
+  backend& by = static_cast<backend&>(*polls);
+  collector at;
+  std::unique_ptr<descriptor> near;
+  file_descriptor far;
+  std::array<char, 64> buffer{};
+};
+
+TEST_P(backend_contract, completes_at_once_what_is_ready) {
+  send_from_far("abc");
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  EXPECT_FALSE(by.submit(read));
+  EXPECT_EQ(read.transferred, 3U);
+  by.poll(time_point::min());
+  EXPECT_TRUE(at.woken.empty());
+}
+
+TEST_P(backend_contract, wakes_a_reader_when_bytes_arrive_once) {
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(read));
+  by.poll(time_point::min());
+  EXPECT_TRUE(at.woken.empty());
+  send_from_far("abc");
+  by.poll(time_point::max());
+  EXPECT_TRUE(woke(read));
+  EXPECT_EQ(std::string(buffer.data(), read.transferred), "abc");
+  send_from_far("more");
+  by.poll(time_point::min());
+  EXPECT_EQ(at.woken.size(), 1U);
+}
+
+TEST_P(backend_contract, loses_no_bytes_that_arrive_between_operations) {
+  for (int round = 0; round < 100; ++round) {
+    at.woken.clear();
+    waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+    if (round % 3 == 0) send_from_far("x");
+    const bool waits = by.submit(read);
+    if (round % 3 != 0) send_from_far("x");
+    if (round % 3 == 2) by.poll(time_point::min());
+    if (waits && at.woken.empty()) by.poll(time_point::max());
+    ASSERT_EQ(read.transferred, 1U);
+    ASSERT_EQ(at.woken.size(), waits ? 1U : 0U);
+  }
+}
+
+TEST_P(backend_contract, serves_readers_of_one_descriptor_in_their_order) {
+  std::array<char, 2> first{}, second{};
+  waiting_operation one(at, io_kind::receive, *near, first.data(), 2);
+  waiting_operation two(at, io_kind::receive, *near, second.data(), 2);
+  ASSERT_TRUE(by.submit(one));
+  ASSERT_TRUE(by.submit(two));
+  send_from_far("aabb");
+  by.poll(time_point::max());
+  EXPECT_EQ(at.woken, (std::vector<resumable*>{&one.node, &two.node}));
+  EXPECT_EQ(std::string(first.data(), 2) + std::string(second.data(), 2), "aabb");
+}
+
+TEST_P(backend_contract, withdraws_an_operation_and_leaves_the_bytes_to_the_next) {
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(read));
+  EXPECT_EQ(by.cancel(read), cancel_result::withdrawn);
+  send_from_far("abc");
+  by.poll(time_point::min());
+  EXPECT_TRUE(at.woken.empty());
+  waiting_operation next(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  EXPECT_FALSE(by.submit(next));
+  EXPECT_EQ(next.transferred, 3U);
+}
+
+TEST_P(backend_contract, is_too_late_to_withdraw_what_has_completed) {
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(read));
+  send_from_far("abc");
+  by.poll(time_point::max());
+  EXPECT_FALSE(read.pending);
+}
+
+TEST_P(backend_contract, waits_for_room_to_send_and_sends_all) {
+  std::vector<char> large(4'000'000, 'x');
+  waiting_operation send(at, io_kind::send_all, *near, large.data(), large.size());
+  ASSERT_TRUE(by.submit(send));
+  std::vector<char> sink(1'000'000);
+  std::size_t received = 0;
+  while (at.woken.empty()) {
+    const ssize_t got = ::recv(far.get(), sink.data(), sink.size(), 0);
+    if (got > 0) received += static_cast<std::size_t>(got);
+    by.poll(time_point::min());
+  }
+  for (ssize_t got; (got = ::recv(far.get(), sink.data(), sink.size(), 0)) > 0;) received += static_cast<std::size_t>(got);
+  EXPECT_EQ(received, large.size());
+  EXPECT_EQ(send.transferred, large.size());
+}
+
+TEST_P(backend_contract, reads_and_writes_of_one_descriptor_wait_independently) {
+  std::vector<char> large(4'000'000, 'x');
+  waiting_operation send(at, io_kind::send_all, *near, large.data(), large.size());
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(send));
+  ASSERT_TRUE(by.submit(read));
+  send_from_far("abc");
+  by.poll(time_point::max());
+  EXPECT_TRUE(woke(read));
+  EXPECT_EQ(by.cancel(send), cancel_result::withdrawn);
+}
+
+TEST_P(backend_contract, tells_of_the_end_after_the_last_bytes) {
+  send_from_far("abc");
+  ::shutdown(far.get(), SHUT_WR);
+  waiting_operation first(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_FALSE(by.submit(first));
+  EXPECT_EQ(first.transferred, 3U);
+  waiting_operation second(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  if (by.submit(second)) by.poll(time_point::max());
+  EXPECT_EQ(second.transferred, 0U);
+  EXPECT_EQ(second.failure, error{});
+}
+
+TEST_P(backend_contract, completes_what_waits_with_closed_when_its_descriptor_goes) {
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(read));
+  near.reset();
+  EXPECT_TRUE(woke(read));
+  EXPECT_EQ(read.failure, errc::closed);
+}
+
+TEST_P(backend_contract, an_event_on_its_way_does_not_reach_the_next_tenant_of_the_same_number) {
+  waiting_operation old(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(old));
+  send_from_far("for the old one");
+  const int number = near->fd.get();
+  near.reset();  // its event is pending in the kernel, or was
+  at.woken.clear();
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  const file_descriptor other_end(ends[1]);
+  descriptor next{file_descriptor(ends[0])};
+  EXPECT_EQ(next.fd.get(), number);
+  waiting_operation read(at, io_kind::receive, next, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(read));
+  by.poll(time_point::min());
+  by.poll(time_point::min());
+  EXPECT_TRUE(at.woken.empty());
+}
+
+TEST_P(backend_contract, unpark_ends_a_poll_that_waits_and_the_next_one) {
+  by.unpark();
+  by.poll(time_point::max());  // would wait for ever
+  std::thread other([&] { by.unpark(); });
+  by.poll(time_point::max());
+  other.join();
+}
+
+TEST_P(backend_contract, poll_ends_at_its_deadline_and_not_before) {
+  const auto before = std::chrono::steady_clock::now();
+  by.poll(before + 3ms);
+  EXPECT_GE(std::chrono::steady_clock::now(), before + 3ms);
+  by.poll(before);  // past
+}
+
+TEST_P(backend_contract, lets_go_of_descriptors_when_it_is_destroyed) {
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(read));
+  ASSERT_EQ(by.cancel(read), cancel_result::withdrawn);
+  polls.reset();
+  EXPECT_EQ(near->registered_with, nullptr);
+  const auto next = make_poller(GetParam());
+  send_from_far("abc");
+  waiting_operation again(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  EXPECT_FALSE(static_cast<backend&>(*next).submit(again));
+  EXPECT_EQ(again.transferred, 3U);
+  near.reset();
+}
+
+TEST_P(backend_contract, refuses_what_has_no_readiness_with_the_systems_error) {
+  const file_descriptor keeps_name_free(::memfd_create("regular", 0));
+  descriptor regular{file_descriptor(::dup(keeps_name_free.get()))};
+  regular.readable = false;
+  waiting_operation read(at, io_kind::read, regular, buffer.data(), buffer.size());
+  EXPECT_FALSE(by.submit(read));
+  EXPECT_EQ(read.failure, std::errc::operation_not_permitted);
+}
+
+INSTANTIATE_TEST_SUITE_P(backends, backend_contract, testing::Values(backend_kind::epoll),
+                         [](const auto& info) { return std::string(make_poller(info.param)->name()); });
+
+}  // namespace

@@ -1,0 +1,143 @@
+#include <cordage/context/switch.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include <cordage/context/sanitizer.hpp>
+
+namespace {
+
+using namespace cordage::detail;
+
+constexpr std::size_t stack_bytes = 256 * 1024;
+
+// The barest coroutine: two contexts and a stack.
+struct bare {
+  machine_context self, outside;
+  sanitizer_fiber sanitizer;
+  std::unique_ptr<std::byte[]> memory{new std::byte[stack_bytes]};
+  void (*body)(bare&) = nullptr;
+  long value = 0;
+  bool done = false;
+
+  explicit bare(void (*what)(bare&)) : body(what) {
+    const auto top = reinterpret_cast<std::uintptr_t>(memory.get() + stack_bytes) & ~std::uintptr_t{63};
+    sanitizer.begin(memory.get(), stack_bytes - 64);
+    prepare(self, reinterpret_cast<void*>(top), entry);
+  }
+  ~bare() { sanitizer.end(); }
+
+  static void entry(void* argument) {
+    auto& b = *static_cast<bare*>(argument);
+    b.sanitizer.after_enter();
+    b.body(b);
+    b.done = true;
+    b.sanitizer.before_last_leave();
+    switch_context(b.self, b.outside, &b);
+  }
+
+  CORDAGE_ALWAYS_INLINE void resume() {
+    sanitizer.before_enter();
+    switch_context(outside, self, this);
+    sanitizer.after_leave();
+  }
+  CORDAGE_ALWAYS_INLINE void yield() {
+    sanitizer.before_leave();
+    switch_context(self, outside, this);
+    sanitizer.after_enter();
+  }
+  [[gnu::noinline]] void resume_opaquely() {
+    sanitizer.before_enter();
+    cordage_switch_opaque(this, &outside, &self);
+    sanitizer.after_leave();
+  }
+  [[gnu::noinline]] void yield_opaquely() {
+    sanitizer.before_leave();
+    cordage_switch_opaque(this, &self, &outside);
+    sanitizer.after_enter();
+  }
+};
+
+TEST(switch_context, goes_back_and_forth_a_million_times) {
+  bare counter([](bare& b) {
+    for (;;) {
+      ++b.value;
+      b.yield();
+    }
+  });
+  for (long i = 1; i <= 1'000'000; ++i) {
+    counter.resume();
+    ASSERT_EQ(counter.value, i);
+  }
+}
+
+TEST(switch_context, mixes_with_its_opaque_form_on_either_side) {
+  bare mixed([](bare& b) {
+    double sum = 0.5;
+    for (long i = 0;; ++i) {
+      sum += static_cast<double>(i);
+      b.value = static_cast<long>(sum * 2);
+      if (i % 3 == 0) {
+        b.yield();
+      } else {
+        b.yield_opaquely();
+      }
+    }
+  });
+  long sum = 0;
+  for (long i = 0; i < 10'000; ++i) {
+    if (i % 2 == 0) {
+      mixed.resume();
+    } else {
+      mixed.resume_opaquely();
+    }
+    sum += i;
+    ASSERT_EQ(mixed.value, sum * 2 + 1);
+  }
+}
+
+// A leaf with locals below the stack pointer, in the red zone.
+[[gnu::noinline]] long leaf_with_locals(bare& b, long start) {
+  long local[12];
+  for (long i = 0; i < 12; ++i) {
+    local[i] = start + i;
+    asm volatile("" : "+m"(local[i]));
+  }
+  b.yield();
+  long sum = 0;
+  for (const long each : local) sum += each;
+  return sum;
+}
+
+TEST(switch_context, leaves_the_red_zone_alone) {
+  bare b([](bare& self) { self.value = leaf_with_locals(self, 3); });
+  b.resume();
+  volatile char noise[512];
+  for (volatile char& each : noise) each = 1;
+  b.resume();
+  EXPECT_TRUE(b.done);
+  EXPECT_EQ(b.value, 12 * 3 + 66);
+}
+
+TEST(switch_context, nests) {
+  bare outer([](bare& self) {
+    bare inner([](bare& other) {
+      for (;;) {
+        other.value += 2;
+        other.yield();
+      }
+    });
+    for (;;) {
+      inner.resume();
+      self.value += inner.value;
+      self.yield();
+    }
+  });
+  for (int i = 0; i < 4; ++i) outer.resume();
+  EXPECT_EQ(outer.value, 2 + 4 + 6 + 8);
+}
+
+}  // namespace

@@ -1,0 +1,194 @@
+#include <cordage/task.hpp>
+
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <cordage/runtime.hpp>
+
+#include "counted.hpp"
+#include "manual_operation.hpp"
+
+namespace {
+
+using namespace cordage;
+
+task<int> give(int value) { co_return value; }
+
+TEST(task, is_lazy) {
+  bool ran = false;
+  auto body = [&]() -> task<> {
+    ran = true;
+    co_return;
+  };
+  {
+    auto never_awaited = body();
+    EXPECT_TRUE(never_awaited.valid());
+  }
+  EXPECT_FALSE(ran);
+  run(body());
+  EXPECT_TRUE(ran);
+}
+
+TEST(task, gives_values_references_and_what_can_only_be_moved) {
+  int target = 1;
+  auto reference = [&]() -> task<int&> { co_return target; };
+  auto pointer = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(3); };
+  struct no_default {
+    explicit no_default(int v) : value(v) {}
+    int value;
+  };
+  auto strange = []() -> task<no_default> { co_return no_default(4); };
+  run([&]() -> task<> {
+    int& same = co_await reference();
+    same = 2;
+    auto moved = co_await pointer();
+    EXPECT_EQ(*moved, 3);
+    EXPECT_EQ((co_await strange()).value, 4);
+    EXPECT_EQ(co_await give(5), 5);
+  }());
+  EXPECT_EQ(target, 2);
+}
+
+TEST(task, is_awaited_as_an_rvalue_or_an_lvalue) {
+  run([]() -> task<> {
+    auto named = give(7);
+    EXPECT_EQ(co_await named, 7);
+    EXPECT_FALSE(named.valid());
+    auto moved = give(8);
+    EXPECT_EQ(co_await std::move(moved), 8);
+  }());
+}
+
+TEST(task, throws_the_exception_of_its_body_at_the_await) {
+  auto thrower = []() -> task<int> {
+    throw std::runtime_error("three");
+    co_return 3;
+  };
+  run([&]() -> task<> {
+    std::string what;
+    try {
+      co_await thrower();
+    } catch (const std::runtime_error& e) {
+      what = e.what();
+    }
+    EXPECT_EQ(what, "three");
+  }());
+}
+
+TEST(task, of_a_result_keeps_an_exception_an_exception) {
+  auto thrower = []() -> task<result<int>> {
+    throw std::runtime_error("not an error code");
+    co_return 3;
+  };
+  EXPECT_THROW(run(thrower()), std::runtime_error);
+}
+
+TEST(task, destroys_its_frame_when_the_await_is_over) {
+  auto holds = [](counted c) -> task<int> { co_return c.value; };
+  counted::alive = 0;
+  run([&]() -> task<> {
+    const int value = co_await holds(counted(5));
+    EXPECT_EQ(value, 5);
+    EXPECT_EQ(counted::alive, 0);
+  }());
+}
+
+task<long> sum_to(long n) {
+  if (n == 0) co_return 0;
+  co_return n + co_await sum_to(n - 1);
+}
+
+// GCC turns symmetric transfer into a call under its sanitizers, see docs.
+constexpr long deep = config::gcc12 && config::sanitized ? 1'000 : 100'000;
+
+TEST(task, awaits_deeply_nested_ones_without_growing_the_stack) {
+  EXPECT_EQ(run(sum_to(deep)), deep * (deep + 1) / 2);
+}
+
+TEST(task, awaits_in_a_long_loop_without_growing_the_stack) {
+  constexpr int rounds = config::gcc12 && config::sanitized ? 1'000 : 1'000'000;
+  const int total = run([]() -> task<int> {
+    int sum = 0;
+    for (int i = 0; i < rounds; ++i) sum += co_await give(1);
+    co_return sum;
+  }());
+  EXPECT_EQ(total, rounds);
+}
+
+TEST(task, does_not_grow_the_stack_by_operations_that_are_ready) {
+  manual always;
+  always.is_ready = true;
+  always.value = 1;
+  int turns_of_others = 0;
+  runtime rt;
+  auto other = [&]() -> task<> {
+    for (int i = 0; i < 3; ++i) {
+      ++turns_of_others;
+      co_await yield_now();
+    }
+  };
+  rt.spawn(other);
+  rt.run([&]() -> task<> {
+    for (int i = 0; i < 1'000'000; ++i) co_await manual_operation(always);
+    EXPECT_EQ(turns_of_others, 3) << "operations that are always ready have starved the other strand";
+  }());
+  EXPECT_EQ(always.gets, 1'000'000);
+}
+
+TEST(task, goes_on_at_once_where_an_operation_completes_in_start) {
+  manual m;
+  m.completes_in_start = true;
+  m.value = 9;
+  EXPECT_EQ(run(manual_operation(m)), 9);
+  EXPECT_EQ(m.starts, 1);
+}
+
+TEST(task, follows_the_protocol_of_operations) {
+  manual m;
+  runtime rt;
+  auto completer = [&]() -> task<> {
+    while (m.waiter == nullptr) co_await yield_now();
+    m.complete(4);
+  };
+  rt.spawn(completer);
+  EXPECT_EQ(rt.run(manual_operation(m)), 4);
+  EXPECT_EQ(m.readies, 1);
+  EXPECT_EQ(m.starts, 1);
+  EXPECT_EQ(m.gets, 1);
+  EXPECT_EQ(m.cancels, 0);
+}
+
+TEST(async, gives_a_result) {
+  auto good = []() -> async<int> { co_return 3; };
+  auto bad = []() -> async<int> { co_return unexpected(make_error_code(errc::closed)); };
+  auto nothing = []() -> async<> { co_return {}; };
+  EXPECT_EQ(run(good()), result<int>(3));
+  EXPECT_EQ(run(bad()).error(), errc::closed);
+  EXPECT_TRUE(run(nothing()).has_value());
+}
+
+TEST(async_death, ends_the_program_when_an_exception_leaves_it) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  auto thrower = []() -> async<> {
+    throw std::runtime_error("no");
+    co_return {};
+  };
+  EXPECT_DEATH((void)run(thrower()), "an exception left the body of an async");
+}
+
+TEST(task_death, must_not_be_awaited_twice) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(run([]() -> task<> {
+                 auto once = give(1);
+                 co_await once;
+                 co_await once;
+               }()),
+               "awaited before");
+}
+
+}  // namespace
