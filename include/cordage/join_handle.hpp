@@ -45,7 +45,7 @@ class join_handle {
   }
 
   // Asks the strand to stop; it ends at its current wait or its next. From anywhere, a signal handler included. False
-  // if it had been asked before.
+  // if it had been asked before or has ended.
   bool request_stop() noexcept { return strand_->request_stop(); }
 
   // False once it was moved from.

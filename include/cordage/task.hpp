@@ -127,13 +127,13 @@ class async<T>::promise_type : public detail::task_promise_base<result<T>> {
   // Without a default for U: `co_return {}` would be a value nobody meant.
   template <class U>
     requires(!std::is_void_v<T> && std::is_constructible_v<result<T>, U &&>)
-  void return_value(U&& value) noexcept {
-    this->value.set_value(std::forward<U>(value));
+  void return_value(U&& given) noexcept {
+    this->value.set_value(std::forward<U>(given));
   }
-  void return_value(result<T> value) noexcept
+  void return_value(result<T> given) noexcept
     requires std::is_void_v<T>
   {
-    this->value.set_value(std::move(value));
+    this->value.set_value(std::move(given));
   }
 
   void unhandled_exception() noexcept {

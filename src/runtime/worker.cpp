@@ -1,8 +1,16 @@
 #include <cordage/runtime/worker.hpp>
 
+#include <thread>
+
 namespace cordage::detail {
 
 constinit thread_local worker* worker::current_ = nullptr;
+
+// Whoever pushed a node while the worker was parked goes on to unpark it, although the worker may have woken by itself,
+// run the node and come to its end meanwhile.
+worker::~worker() {
+  while (unparked_.load(memory_order_acquire) != unparks_owed_) std::this_thread::yield();
+}
 
 void worker::run(const bool& finished) {
   worker* const outer = std::exchange(current_, this);
@@ -39,8 +47,10 @@ void worker::look_outside() noexcept {
 
 // Nothing is ready: announce it, sleep until an event, the next timer or a node from outside.
 void worker::park() noexcept {
-  if (inbox_.announce_parking()) poller_->poll(timers_.next());
-  inbox_.take(ready_);
+  const bool announced = inbox_.announce_parking();
+  if (announced) poller_->poll(timers_.next());
+  const bool arrived = inbox_.take(ready_);
+  if (announced && arrived) ++unparks_owed_;
   polled_ = timers_.now();
   timers_.advance(polled_);
 }

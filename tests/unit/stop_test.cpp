@@ -353,8 +353,7 @@ TEST(stop, racing_completion_from_another_thread_ends_every_strand_exactly_once)
     for (int i = 0; i < 6; ++i)
       handles.push_back(i % 2 == 0 ? rt.spawn(in_task, counted()) : rt.spawn(in_fiber, counted()));
     std::thread stopper([&, wait = random() % 200] {
-      for (volatile unsigned spin = 0; spin < wait * 100; spin = spin + 1) {
-      }
+      for (unsigned spin = 0; spin < wait * 100; ++spin) asm volatile("");
       for (auto& handle : handles) handle.request_stop();
     });
     rt.run(yield_now());

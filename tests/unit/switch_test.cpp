@@ -125,18 +125,19 @@ TEST(switch_context, leaves_the_red_zone_alone) {
 TEST(switch_context, nests) {
   bare outer([](bare& self) {
     bare inner([](bare& other) {
-      for (;;) {
+      for (int i = 0; i < 4; ++i) {
         other.value += 2;
         other.yield();
       }
     });
-    for (;;) {
+    for (int i = 0; i < 4; ++i) {
       inner.resume();
       self.value += inner.value;
       self.yield();
     }
+    inner.resume();
   });
-  for (int i = 0; i < 4; ++i) outer.resume();
+  while (!outer.done) outer.resume();
   EXPECT_EQ(outer.value, 2 + 4 + 6 + 8);
 }
 

@@ -31,11 +31,12 @@ class inbox {
     return word_.compare_exchange_strong(expected, parked(), memory_order_relaxed, memory_order_relaxed);
   }
 
-  // Takes back the announcement, and moves what has arrived to the end of `into`, oldest first.
-  void take(intrusive_queue<resumable>& into) noexcept {
-    // Acquire: partner of the release in push.
+  // Takes back the announcement, and moves what has arrived to the end of `into`, oldest first. False if nothing had.
+  bool take(intrusive_queue<resumable>& into) noexcept {
+    // Acquire: partner of the release in push, also in those pushes whose node lies below the newest: each push is a
+    // read-modify-write and so continues the release sequence of the ones before.
     resumable* newest = word_.exchange(nullptr, memory_order_acquire);
-    if (newest == parked()) return;
+    if (newest == parked() || newest == nullptr) return false;
     resumable* oldest = nullptr;
     while (newest != nullptr) {
       resumable* const next = newest->next;
@@ -48,6 +49,7 @@ class inbox {
       into.push(*oldest);
       oldest = next;
     }
+    return true;
   }
 
  private:

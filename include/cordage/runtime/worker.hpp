@@ -24,6 +24,7 @@ class worker final : public executor {
       : owner_(owner), poller_(std::move(sleeps_in)) {}
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
+  ~worker();
 
   // The worker whose loop runs on this thread, null outside of any.
   static worker* current() noexcept { return current_; }
@@ -37,7 +38,10 @@ class worker final : public executor {
     }
   }
   void post(resumable& node) noexcept override {
-    if (inbox_.push(node)) poller_->unpark();
+    if (!inbox_.push(node)) return;
+    poller_->unpark();
+    // Release: partner of the acquire in the destructor. Nothing of the worker is touched afterwards.
+    unparked_.fetch_add(1, memory_order_release);
   }
   clock& time() noexcept override { return timers_; }
 
@@ -62,9 +66,11 @@ class worker final : public executor {
   timer_wheel timers_;
   std::unique_ptr<poller> poller_;
   time_point polled_ = time_point::min();
+  std::uint32_t unparks_owed_ = 0;  // how often somebody found the worker parked and undertook to unpark it
 
   // Written by everybody else.
   alignas(64) inbox inbox_;
+  atomic<std::uint32_t> unparked_{0};  // how often that was done, counted by those who did
 
   static constinit thread_local worker* current_;
 };

@@ -99,7 +99,7 @@ class joinable : public strand {
   }
 
  protected:
-  // On the executor, when the outcome is known. The strand may be gone when this returns.
+  // On the executor, at the end. The strand may be gone when this returns.
   void finish(const failure& failed) noexcept {
     const std::uintptr_t before = join_.exchange(done_word, memory_order_acq_rel);
     group_.child_ended(*this, failed, before == abandoned);
@@ -147,6 +147,10 @@ class spawned_call : public spawned<T> {
   // What was spawned has ended and its frames are gone: so are its captures and arguments, whoever keeps a handle.
   void conclude() noexcept {
     call_.reset();
+    this->end_when_walked();
+  }
+
+  void end() noexcept final {
     failure failed = failure_of(this->value);
     if constexpr (!std::is_same_v<OnFailure, left_to_group>) {
       if (failed) on_failure_(std::as_const(failed));

@@ -28,7 +28,8 @@ struct wait : resumable {
 
 // Created and ended on its executor, where `waiting_on` and `budget` belong to it; request_stop may come from anywhere.
 //
-// It is kept alive by references: one for running, one for a join_handle, one for a stop on its way.
+// It is kept alive by references: one for running, one for a join_handle. A stop that is on its way keeps a strand from
+// ending before the walk has arrived, and so its runtime from ending.
 class strand : public list_hook<strand> {
  public:
   // How many operations that are ready a strand may take before others get a turn.
@@ -40,10 +41,10 @@ class strand : public list_hook<strand> {
 
   // Relaxed is enough: whoever requests a stop also posts the walk to this strand's executor. A wait that misses the
   // word has published itself before the walk looks, since both run there.
-  bool stopping() const noexcept { return stop_word_.load(memory_order_relaxed) != 0; }
+  bool stopping() const noexcept { return (word_.load(memory_order_relaxed) & stop_bit) != 0; }
 
-  // Asks the strand to stop: its current wait, or its next, completes as stopped. False if it had been asked before.
-  // From anywhere, a signal handler included, by whoever holds a reference.
+  // Asks the strand to stop: its current wait, or its next, completes as stopped. False if it had been asked before
+  // or has ended. From anywhere, a signal handler included, by whoever holds a reference.
   bool request_stop() noexcept;
 
   void retain() noexcept { references_.fetch_add(1, memory_order_relaxed); }
@@ -62,24 +63,34 @@ class strand : public list_hook<strand> {
  protected:
   virtual ~strand() = default;
   virtual void destroy() noexcept = 0;  // nobody holds a reference any more
+  virtual void end() noexcept = 0;      // its outcome is known and no walk is on its way
+
+  // When the outcome is known: ends the strand, now or when the walk that is on its way has arrived.
+  void end_when_walked() noexcept {
+    // Relaxed: a request that this does not see finds the strand ended and posts nothing.
+    if ((word_.fetch_or(ended_bit, memory_order_relaxed) & stop_bit) == 0 || walked_) end();
+  }
 
  private:
   static void walk(resumable& node) noexcept;
 
-  // 0: go on. 1: a stop was requested. Written once, by the first request_stop; read by the strand's waits.
-  atomic<std::uint32_t> stop_word_{0};
+  // Bits: a stop was requested, set by the first request_stop, read by the strand's waits; the strand has its outcome,
+  // set by its executor.
+  static constexpr std::uint32_t stop_bit = 1;
+  static constexpr std::uint32_t ended_bit = 2;
+  atomic<std::uint32_t> word_{0};
   // Counts the references. An increment needs no order since its maker holds one already; the decrements are
   // acquire-release among each other, so that the last one sees all that the others did.
   atomic<std::uint32_t> references_{1};
   struct walk_node : resumable {
     strand* owner = nullptr;
   } stop_walk_;
+  bool walked_ = false;  // the walk has arrived; the executor's own
 };
 
 inline bool strand::request_stop() noexcept {
   // Relaxed: the post below publishes; see stopping().
-  if (stop_word_.exchange(1, memory_order_relaxed) != 0) return false;
-  retain();
+  if (word_.fetch_or(stop_bit, memory_order_relaxed) != 0) return false;
   stop_walk_.owner = this;
   home->post(stop_walk_);
   return true;
@@ -94,13 +105,12 @@ inline void strand::release() noexcept {
 // withdrawn, goes on in its own time and the next one stops.
 inline void strand::walk(resumable& node) noexcept {
   strand& s = *static_cast<walk_node&>(node).owner;
-  if (wait* const current = s.waiting_on; current != nullptr) {
-    if (current->type->cancel(*current) == cancel_result::withdrawn) {
-      s.going_on();
-      current->type->stopped(*current);
-    }
-  }
-  s.release();
+  s.walked_ = true;
+  if ((s.word_.load(memory_order_relaxed) & ended_bit) != 0) return s.end();
+  wait* const current = s.waiting_on;
+  if (current == nullptr || current->type->cancel(*current) == cancel_result::too_late) return;
+  s.going_on();
+  current->type->stopped(*current);
 }
 
 }  // namespace cordage::detail

@@ -46,8 +46,8 @@ class task_promise : public task_promise_base<T> {
  public:
   template <class U = T>
     requires std::is_constructible_v<T, U&&>
-  void return_value(U&& value) {
-    this->value.set_value(std::forward<U>(value));
+  void return_value(U&& given) {
+    this->value.set_value(std::forward<U>(given));
   }
 };
 
