@@ -44,7 +44,11 @@ template <class Op>
 CORDAGE_ALWAYS_INLINE decltype(auto) await_operation(fiber_base& fiber, Op& op) {
   if constexpr (requires { op.attach(fiber.its_strand()); }) op.attach(fiber.its_strand());
   fiber.before_wait();
-  if (!op.ready()) fiber.wait_for(op);
+  if (op.ready()) {
+    fiber.after_ready();
+  } else {
+    fiber.wait_for(op);
+  }
   if (was_stopped(op)) [[unlikely]] fiber.unwind();
   return op.get();
 }
@@ -159,6 +163,7 @@ class fiber_operation {
     return true;
   }
   // The fiber's innermost wait is what a stop withdraws; one that has not begun begins and stops at its first wait.
+  static constexpr bool always_too_late = true;
   cancel_result cancel() noexcept { return cancel_result::too_late; }
   bool stopped() const noexcept { return fiber_->value.state() == outcome_state::stopped; }
   R get() { return fiber_->value.take(); }

@@ -185,6 +185,7 @@ class yield_operation {
     wake(node);
     return true;
   }
+  static constexpr bool always_too_late = true;
   cancel_result cancel() const noexcept { return cancel_result::too_late; }
   void get() const noexcept {}
 };

@@ -68,8 +68,7 @@ class [[nodiscard]] task {
     detail::expects(valid(), "a task was awaited that had been moved from or awaited before");
     return frame_.take();
   }
-  error creation_error() const noexcept { return {}; }
-  auto as_operation() && noexcept { return detail::task_operation<promise_type>(release_frame(), creation_error()); }
+  auto as_operation() && noexcept { return detail::task_operation<promise_type>(release_frame()); }
   auto as_operation() & noexcept { return std::move(*this).as_operation(); }
 
  private:
@@ -103,12 +102,13 @@ class [[nodiscard]] async {
 
   bool valid() const noexcept { return frame_ || failed_; }
 
+  // For the library; null where there was no memory for the frame.
   std::coroutine_handle<> release_frame() noexcept {
     detail::expects(valid(), "an async was awaited that had been moved from or awaited before");
+    failed_ = false;
     return frame_.take();
   }
-  error creation_error() const noexcept { return failed_ ? error(errc::out_of_memory) : error{}; }
-  auto as_operation() && noexcept { return detail::task_operation<promise_type>(release_frame(), creation_error()); }
+  auto as_operation() && noexcept { return detail::task_operation<promise_type>(release_frame()); }
   auto as_operation() & noexcept { return std::move(*this).as_operation(); }
 
  private:

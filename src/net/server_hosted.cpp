@@ -74,7 +74,7 @@ void server::begin_drain() noexcept {
   time.start(drain_timer_);
 }
 
-void server::drained(resumable& node) noexcept {
+void server::drained(resumable& node) {
   server& self = *static_cast<drain_node&>(node).self;
   self.drain_timer_.waiter = nullptr;
   self.stop_children();

@@ -69,7 +69,7 @@ class runtime_core final : public strand_group {
     resumable* first_node;
   };
 
-  static void arrive(resumable& node) noexcept {
+  static void arrive(resumable& node) {
     const auto arrived = static_cast<arriving&>(node);
     frame_recycler::deallocate(&static_cast<arriving&>(node), sizeof(arriving));
     runtime_core& core = *arrived.core;

@@ -14,24 +14,26 @@ worker::~worker() {
 
 void worker::run(const bool& finished) {
   worker* const outer = std::exchange(current_, this);
+  executor* const outer_executor = std::exchange(running_, this);
   while (!finished) {
-    run_ready(finished);
-    if (finished) break;
-    if (ready_.empty()) {
-      park();
-    } else {
+    run_ready();
+    if (!ready_.empty()) {
       look_outside();
+    } else if (!finished) {
+      park();
     }
   }
+  running_ = outer_executor;
   current_ = outer;
 }
 
 // Run what is ready, oldest first, but not for ever. What others have posted, a stop perhaps, takes its place in the
-// queue at once: to see that there is none costs a load.
-void worker::run_ready(const bool& finished) noexcept {
-  for (int left = turns; left > 0 && !ready_.empty() && !finished; --left) {
+// queue at once: to see that there is none costs a load. The next node is fetched while one runs.
+void worker::run_ready() noexcept {
+  for (int left = turns; left > 0 && !ready_.empty(); --left) {
     resumable& node = ready_.pop();
-    node.run(node);
+    __builtin_prefetch(ready_.front());
+    run_node(node);
     if (!inbox_.empty()) [[unlikely]] inbox_.take(ready_);
   }
 }

@@ -7,25 +7,12 @@ namespace cordage::detail {
 
 constinit thread_local fiber_base* fiber_base::current_ = nullptr;
 
-namespace {
-
-// An operation for before_wait_slowly: a turn of the queue.
-struct turn_operation {
-  bool start(resumable& node) noexcept {
-    node.home->schedule(node);
-    return true;
-  }
-  cancel_result cancel() noexcept { return cancel_result::too_late; }
-};
-
-}  // namespace
-
 fiber_base::fiber_base(const stack& on_stack, void* frames_top, std::string_view name) noexcept
     : frames_top_(frames_top), stack_(on_stack) {
   if (name.empty()) name = "unnamed";
   name_length_ = static_cast<unsigned char>(std::min(name.size(), sizeof name_));
   std::copy_n(name.data(), name_length_, name_);
-  run = switch_in;
+  run = begin;
 }
 
 fiber_base::~fiber_base() {
@@ -33,20 +20,49 @@ fiber_base::~fiber_base() {
   if (begun_) sanitizer_.end();
 }
 
+CORDAGE_ALWAYS_INLINE void fiber_base::enter() noexcept {
+  machine_context outside;
+  outside_ = &outside;
+  fiber_base* const previous = std::exchange(current_, this);
+  const bool exchanged = exceptions_.enter();
+  sanitizer_.before_enter();
+  switch_context(outside, self_, this);
+  sanitizer_.after_leave();
+  exceptions_.leave(exchanged);
+  current_ = previous;
+}
+
+// The first time.
+void fiber_base::begin(resumable& node) {
+  auto& fiber = static_cast<fiber_base&>(node);
+  fiber.begun_ = true;
+  fiber.exceptions_.attach_to_this_thread();
+  auto* const top = static_cast<std::byte*>(fiber.frames_top_);
+  fiber.sanitizer_.begin(fiber.stack_.low, static_cast<std::size_t>(top - fiber.stack_.low));
+  prepare(fiber.self_, top, entry);
+  fiber.run = switch_in;
+  switch_in(fiber);
+}
+
 // The executor's side. When the fiber has left its stack to wait, the operation is started here; one that completes
 // at once sends the fiber straight back.
-void fiber_base::switch_in(resumable& node) noexcept {
+void fiber_base::switch_in(resumable& node) {
   auto& fiber = static_cast<fiber_base&>(node);
-  strand& s = *fiber.on;
-  s.going_on();
-  if (!fiber.begun_) [[unlikely]] fiber.begin();
-  for (;;) {
+  do {
     fiber.enter();
-    if (fiber.finished_) [[unlikely]] return fiber.ended();
-    s.waiting_on = &fiber;
-    if (fiber.type->start(fiber)) return;
-    s.waiting_on = nullptr;
-  }
+  } while (!fiber.type->start(fiber));
+}
+
+// What a fiber that has left its stack for good waits for.
+bool fiber_base::finish(wait& w) noexcept {
+  static_cast<fiber_base&>(w).ended();
+  return true;
+}
+
+// What a fiber waits for whose turn's budget is spent: its next turn.
+bool fiber_base::queue(wait& w) noexcept {
+  wake(w);
+  return true;
 }
 
 void fiber_base::stop_in_wait(wait& w) noexcept {
@@ -55,39 +71,29 @@ void fiber_base::stop_in_wait(wait& w) noexcept {
   switch_in(fiber);
 }
 
-void fiber_base::begin() noexcept {
-  begun_ = true;
-  exceptions_.attach_to_this_thread();
-  sanitizer_.begin(stack_.low, static_cast<std::size_t>(static_cast<std::byte*>(frames_top_) - stack_.low));
-  prepare(self_, frames_top_, entry);
-}
-
-void fiber_base::enter() noexcept {
-  fiber_base* const previous = std::exchange(current_, this);
-  exceptions_.exchange();
-  sanitizer_.before_enter();
-  switch_context(outside_, self_, this);
-  sanitizer_.after_leave();
-  exceptions_.exchange();
-  current_ = previous;
-}
-
 void fiber_base::entry(void* self) {
+  static constexpr wait_type finished{nullptr, nullptr, finish};
   auto& fiber = *static_cast<fiber_base*>(self);
   fiber.sanitizer_.after_enter();
   fiber.body();
   fiber.finished_ = true;
+  fiber.type = &finished;
   fiber.sanitizer_.before_last_leave();
-  switch_context(fiber.self_, fiber.outside_, &fiber);
+  switch_context(fiber.self_, *fiber.outside_, &fiber);
   fatal("a fiber was entered after its end");
 }
 
-void fiber_base::before_wait_slowly() {
-  if (on->stopping() && !unwinding_) unwind();
-  if (on->budget > 0) return;
-  turn_operation turn;
-  wait_for_opaquely(turn);
-  if (on->stopping() && !unwinding_) unwind();
+void fiber_base::stop_here() {
+  if (!unwinding_) unwind();
+}
+
+// Rarely run, and so by the opaque switch.
+void fiber_base::take_turn() noexcept {
+  static constexpr wait_type turn{nullptr, nullptr, queue};
+  type = &turn;
+  sanitizer_.before_leave();
+  cordage_switch_opaque(this, &self_, outside_);
+  sanitizer_.after_enter();
 }
 
 void fiber_base::unwind() {

@@ -14,7 +14,7 @@ struct cache_cleanup {
       while (kept.first != nullptr) {
         frame_recycler::block_header* const block = kept.first;
         kept.first = block->next;
-        frame_recycler::really_free(block, (c + 1) * frame_recycler::step);
+        frame_recycler::really_free(block);
       }
       kept.room = 0;
     }
@@ -30,8 +30,8 @@ void frame_recycler::set_up() noexcept {
 }
 
 void* frame_recycler::allocate_slowly(std::size_t size) noexcept {
-  if (config::sanitized || size > largest) return ::operator new(size, std::nothrow);
-  return ::operator new((class_of(size) + 1) * step, std::nothrow);
+  const std::size_t rounded = config::sanitized || size > largest ? size : (class_of(size) + 1) * step;
+  return ::operator new(rounded, std::align_val_t{step}, std::nothrow);
 }
 
 void frame_recycler::deallocate_slowly(void* block, std::size_t size) noexcept {
@@ -40,9 +40,11 @@ void frame_recycler::deallocate_slowly(void* block, std::size_t size) noexcept {
     deallocate(block, size);
     return;
   }
-  really_free(block, size);
+  really_free(block);
 }
 
-void frame_recycler::really_free(void* block, std::size_t) noexcept { ::operator delete(block); }
+void frame_recycler::really_free(void* block) noexcept {
+  ::operator delete(block, std::align_val_t{step});
+}
 
 }  // namespace cordage::detail

@@ -3,7 +3,7 @@
 //
 // Each file chosen in base/config.hpp defines `exception_state` with
 //   attach_to_this_thread()    once, on the thread where the stack will run
-//   exchange()                 swaps what is saved with what the thread holds, on the way in and on the way out
+//   enter() / leave(answer)    swap what is saved with what the thread holds, on the way in and on the way out
 #pragma once
 
 #include <cordage/base/config.hpp>

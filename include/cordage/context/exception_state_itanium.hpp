@@ -16,13 +16,16 @@ class exception_state {
  public:
   void attach_to_this_thread() noexcept { thread_ = reinterpret_cast<globals*>(abi::__cxa_get_globals()); }
 
-  // Nearly always both sides are empty, and then nothing is written.
-  CORDAGE_ALWAYS_INLINE void exchange() noexcept {
-    if (thread_->caught == nullptr && thread_->uncaught == 0 && saved_.caught == nullptr && saved_.uncaught == 0)
-        [[likely]]
-      return;
-    std::swap(thread_->caught, saved_.caught);
-    std::swap(thread_->uncaught, saved_.uncaught);
+  // Nearly always both sides are empty, and then nothing is written. True if they were not.
+  CORDAGE_ALWAYS_INLINE bool enter() noexcept {
+    if (empty(*thread_) && empty(saved_)) [[likely]] return false;
+    exchange();
+    return true;
+  }
+
+  // With what enter answered.
+  CORDAGE_ALWAYS_INLINE void leave(bool exchanged) noexcept {
+    if (exchanged || !empty(*thread_)) [[unlikely]] exchange();
   }
 
  private:
@@ -30,6 +33,12 @@ class exception_state {
     void* caught = nullptr;
     unsigned int uncaught = 0;
   };
+  static bool empty(const globals& g) noexcept { return g.caught == nullptr && g.uncaught == 0; }
+  void exchange() noexcept {
+    std::swap(thread_->caught, saved_.caught);
+    std::swap(thread_->uncaught, saved_.uncaught);
+  }
+
   globals* thread_ = nullptr;  // a fiber never changes its thread, so the pointer is looked up once
   globals saved_;
 };

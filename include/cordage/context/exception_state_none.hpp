@@ -6,7 +6,8 @@ namespace cordage::detail {
 class exception_state {
  public:
   void attach_to_this_thread() noexcept {}
-  void exchange() noexcept {}
+  bool enter() noexcept { return false; }
+  void leave(bool) noexcept {}
 };
 
 }  // namespace cordage::detail

@@ -22,9 +22,10 @@ enum class cancel_result : bool { withdrawn, too_late };
 // cancel()     between start and completion, on the executor where the wait began.
 // get()        once, after completion.
 //
-// Two functions are optional. attach(strand&), called before the others, is for operations that run code of their
+// Three members are optional. attach(strand&), called before the others, is for operations that run code of their
 // own on the awaiting strand. stopped(), after completion, tells whether the operation was ended by a stop instead
-// of completing; then get() is not called.
+// of completing; then get() is not called. `static constexpr bool always_too_late = true` says that cancel() never
+// withdraws, so that a stop need not know of the wait.
 template <class Op>
 concept operation = requires(Op& op, resumable& node) {
   { op.ready() } -> std::same_as<bool>;
@@ -39,6 +40,12 @@ template <class Op>
 concept may_stop = requires(Op& op) {
   { op.stopped() } -> std::same_as<bool>;
 };
+
+template <class Op>
+inline constexpr bool can_be_withdrawn = true;
+template <class Op>
+  requires Op::always_too_late
+inline constexpr bool can_be_withdrawn<Op> = false;
 
 // Tasks, fibers and the like are not operations themselves but give one when awaited.
 template <class X>

@@ -12,9 +12,13 @@ class executor;
 // an executor calls `run`, and only from its loop: never a completer, since the code that goes on may destroy
 // whatever the completer is still looking at.
 struct resumable {
-  resumable* next = nullptr;                  // of the queue it is in
-  void (*run)(resumable&) noexcept = nullptr;  // goes on; the node may be gone when it returns
-  executor* home = nullptr;                   // where it goes on; never null once something may complete it
+  // Leaves the words as they are: they are written when somebody waits, and every wait would pay for writing them twice.
+  resumable() noexcept {}
+
+  resumable* next;          // of the queue it is in
+  void (*run)(resumable&);  // goes on; the node may be gone when it returns. Throws nothing, and is not declared so:
+                            // then it can end in a jump to what goes on
+  executor* home;           // where it goes on; never null once something may complete it
 };
 
 }  // namespace cordage

@@ -91,7 +91,7 @@ class server : protected cordage::detail::strand_group {
   void begin_drain() noexcept;
   void child_ended(cordage::detail::joinable& child, const failure& failed, bool abandoned) noexcept override;
   void check_ended() noexcept;
-  static void drained(resumable& node) noexcept;
+  static void drained(resumable& node);
 
   serve_options options_;
   listener listener_;

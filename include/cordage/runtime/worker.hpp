@@ -22,16 +22,14 @@ class worker final : public executor {
  public:
   worker(runtime_core& owner, std::unique_ptr<poller> sleeps_in) noexcept
       : owner_(owner), poller_(std::move(sleeps_in)) {}
-  worker(const worker&) = delete;
-  worker& operator=(const worker&) = delete;
   ~worker();
 
   // The worker whose loop runs on this thread, null outside of any.
   static worker* current() noexcept { return current_; }
 
-  // First in, first out among what this worker's own strands schedule.
+  // First in, first out among what this worker's own strands schedule, which mostly comes by wake().
   void schedule(resumable& node) noexcept override {
-    if (current_ == this) [[likely]] {
+    if (current_ == this) {
       ready_.push(node);
     } else {
       post(node);
@@ -45,7 +43,7 @@ class worker final : public executor {
   }
   clock& time() noexcept override { return timers_; }
 
-  // Runs until `finished` is true, which is looked at between resumptions. Makes this thread the worker's.
+  // Runs until `finished` is true, which is looked at when nothing is ready. Makes this thread the worker's.
   void run(const bool& finished);
 
   runtime_core& owner() noexcept { return owner_; }
@@ -57,12 +55,11 @@ class worker final : public executor {
   static constexpr int turns = 256;
   static constexpr std::chrono::microseconds poll_interval{50};
 
-  void run_ready(const bool& finished) noexcept;
+  void run_ready() noexcept;
   void look_outside() noexcept;
   void park() noexcept;
 
   runtime_core& owner_;
-  intrusive_queue<resumable> ready_;
   timer_wheel timers_;
   std::unique_ptr<poller> poller_;
   time_point polled_ = time_point::min();

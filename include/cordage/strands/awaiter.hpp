@@ -1,11 +1,13 @@
 // How a coroutine of ours waits for an operation or for another coroutine.
 //
-// The wait: check stop; spend the strand's budget, and when it is gone queue the node once and ask again when it is
-// run, so that operations that are always ready cannot starve other strands; else publish the wait and start the
+// The wait: check stop; take what is ready, out of the turn's budget, and when that is gone let others have a turn
+// first, so that operations that are always ready cannot starve other strands; else publish the wait and start the
 // operation. Everything runs on the strand's executor.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -43,8 +45,12 @@ auto value_or_raise(Result&& r) {
 
 // A coroutine's wait for an operation.
 struct task_wait : wait {
-  std::coroutine_handle<> waiter;
-  promise_base* promise = nullptr;
+  explicit task_wait(promise_base& by) noexcept : promise(&by) {}
+
+  union {
+    std::coroutine_handle<> waiter;  // set when the coroutine is suspended
+  };
+  promise_base* promise;
 
   static void stopped(wait& w) noexcept { unwind_stopped(*static_cast<task_wait&>(w).promise); }
 };
@@ -55,35 +61,32 @@ class awaiter : task_wait {
   using operation_type = std::remove_reference_t<Op>;
   using result_type = decltype(std::declval<operation_type&>().get());
   static constexpr bool propagates = Mode == error_mode::propagate;
+  static constexpr bool withdrawable = can_be_withdrawn<operation_type>;
 
   // Whether a complete operation may still keep the coroutine from going on.
   static constexpr bool must_settle = propagates || may_stop<operation_type>;
 
  public:
-  awaiter(Op&& op, promise_base& by) : op_(static_cast<Op&&>(op)) {
-    promise = &by;
+  awaiter(Op&& op, promise_base& by) : task_wait(by), op_(static_cast<Op&&>(op)) {
     if constexpr (requires { op_.attach(*by.on); }) op_.attach(*by.on);
   }
   awaiter(const awaiter&) = delete;
   awaiter& operator=(const awaiter&) = delete;
 
-  bool await_ready() {
-    strand& s = *promise->on;
-    if (s.stopping() || --s.budget <= 0) [[unlikely]] return false;
-    return op_.ready() && can_go_on();
-  }
+  // Everything is decided in one place, once.
+  bool await_ready() const noexcept { return false; }
 
-  bool await_suspend(std::coroutine_handle<> self) noexcept {
+  bool await_suspend(std::coroutine_handle<> self) {
     strand& s = *promise->on;
     waiter = self;
     home = s.home;
-    type = &this_type;
-    if (s.stopping() || s.budget <= 0 || settled_badly()) [[unlikely]] return queue();
-    run = completed;
-    s.waiting_on = this;
-    if (op_.start(*this)) return true;
-    s.waiting_on = nullptr;
-    return can_go_on() ? false : queue();
+    if (s.stopping()) [[unlikely]] return queue(stop);
+    if (!op_.ready()) {
+      if (start(s)) return true;
+      return can_go_on() ? false : queue(end);
+    }
+    if (!can_go_on()) [[unlikely]] return queue(end);
+    return home->spend() ? false : queue(resume);
   }
 
   decltype(auto) await_resume() {
@@ -99,9 +102,7 @@ class awaiter : task_wait {
  private:
   // The operation is complete: true if the coroutine may be resumed.
   bool can_go_on() {
-    if constexpr (may_stop<operation_type>) {
-      if (op_.stopped()) return !(stopped_ = true);
-    }
+    if (was_stopped(op_)) return false;
     if constexpr (propagates) {
       settled_.emplace(op_.get());
       return settled_->has_value();
@@ -109,64 +110,58 @@ class awaiter : task_wait {
     return true;
   }
 
-  bool settled_badly() const noexcept {
-    if constexpr (propagates) {
-      if (settled_ && !settled_->has_value()) return true;
+  // True: the operation is under way, and neither it nor this awaiter may be touched any more.
+  bool start(strand& s) {
+    run = completed;
+    if constexpr (withdrawable) {
+      type = &this_type;
+      s.waiting_on = this;
     }
-    return stopped_;
+    if (op_.start(*this)) return true;
+    if constexpr (withdrawable) s.waiting_on = nullptr;
+    return false;
   }
 
-  // Takes a turn of the queue before it is decided how to go on.
-  bool queue() noexcept {
-    run = turn;
-    home->schedule(*this);
+  // Takes a turn of the queue first.
+  bool queue(void (*then)(resumable&)) noexcept {
+    run = then;
+    wake(*this);
     return true;
   }
 
-  static void turn(resumable& node) noexcept {
+  // What the executor runs: the operation has completed;
+  static void completed(resumable& node) {
     auto& self = static_cast<awaiter&>(node);
-    strand& s = *self.promise->on;
-    s.going_on();
-    if (self.settled_badly()) return self.end();
-    if (s.stopping()) return unwind_stopped(*self.promise);
-    if (!self.op_.ready()) {
-      self.run = completed;
-      s.waiting_on = &self;
-      if (self.op_.start(self)) return;
-      s.waiting_on = nullptr;
-    }
-    self.go_on();
-  }
-
-  static void completed(resumable& node) noexcept {
-    auto& self = static_cast<awaiter&>(node);
-    self.promise->on->going_on();
-    self.go_on();
-  }
-
-  void go_on() noexcept {
+    if constexpr (withdrawable) self.promise->on->waiting_on = nullptr;
     if constexpr (must_settle) {
-      if (!can_go_on()) return end();
+      if (!self.can_go_on()) return end(self);
     }
-    waiter.resume();
+    self.waiter.resume();
   }
 
-  // Neither the coroutine nor this awaiter, which lives in its frame, exists any more when this returns.
-  void end() noexcept {
+  // the coroutine goes on with what has completed before;
+  static void resume(resumable& node) { static_cast<awaiter&>(node).waiter.resume(); }
+
+  // the strand was stopped before the operation was begun;
+  static void stop(resumable& node) { unwind_stopped(*static_cast<awaiter&>(node).promise); }
+
+  // the operation ended in a way that ends the coroutine. Its frame, where this awaiter lives, is gone afterwards.
+  static void end(resumable& node) {
+    auto& self = static_cast<awaiter&>(node);
     if constexpr (propagates) {
-      if (!stopped_) return propagate(*promise, settled_->error()).resume();
+      if (self.settled_) return propagate(*self.promise, self.settled_->error()).resume();
     }
-    unwind_stopped(*promise);
+    unwind_stopped(*self.promise);
   }
 
   static cancel_result cancel(wait& w) noexcept { return static_cast<awaiter&>(w).op_.cancel(); }
 
   static constexpr wait_type this_type{cancel, task_wait::stopped, nullptr};
 
+  [[no_unique_address]] Op op_;
+  // What an error is looked for in before the coroutine is resumed.
   struct nothing {};
-  Op op_;
   [[no_unique_address]] std::conditional_t<propagates, std::optional<result_type>, nothing> settled_;
-  bool stopped_ = false;
 };
 
 // A coroutine's wait for another one: symmetric transfer, no node. Child is the awaited promise's type.
@@ -175,12 +170,14 @@ class task_awaiter : task_link {
   using value_type = typename Child::value_type;
 
  public:
-  // Takes the frame over. Without one, `absent` is the error that its creation failed with.
-  task_awaiter(std::coroutine_handle<> frame, error absent, promise_base& by) noexcept {
+  // Takes the frame over. An async has none where there was no memory for it.
+  task_awaiter(std::coroutine_handle<> frame, promise_base& by) noexcept {
     child = frame;
-    failure = absent;
     parent = &by;
-    propagates = Mode == error_mode::propagate;
+    if constexpr (is_result<value_type>) {
+      propagates = Mode == error_mode::propagate;
+      if (!frame) [[unlikely]] std::construct_at(&failure, errc::out_of_memory);
+    }
   }
   task_awaiter(const task_awaiter&) = delete;
   task_awaiter& operator=(const task_awaiter&) = delete;
@@ -197,15 +194,17 @@ class task_awaiter : task_link {
     if constexpr (is_result<value_type>) {
       if (!child) [[unlikely]] return propagate(*parent, failure);
     }
-    if (parent->on->stopping()) [[unlikely]] {
+    strand* const on = parent->on;
+    if (on->stopping()) [[unlikely]] {
       unwind_stopped(*parent);
       return std::noop_coroutine();
     }
+    const std::coroutine_handle<> frame = child;
     Child& promise = child_promise();
     promise.continuation = self;
     promise.link = this;
-    promise.on = parent->on;
-    return child;
+    promise.on = on;
+    return frame;
   }
 
   decltype(auto) await_resume() {
@@ -234,15 +233,13 @@ template <class X>
 concept task_like = requires(X& x) {
   typename X::promise_type::value_type;
   { x.release_frame() } -> std::same_as<std::coroutine_handle<>>;
-  { x.creation_error() } -> std::same_as<error>;
 };
 
 template <error_mode Mode, class X>
 auto make_awaiter(X&& x, promise_base& by) {
   using plain = std::remove_cvref_t<X>;
   if constexpr (task_like<plain>) {
-    const error absent = x.creation_error();
-    return task_awaiter<typename plain::promise_type, Mode>(x.release_frame(), absent, by);
+    return task_awaiter<typename plain::promise_type, Mode>(x.release_frame(), by);
   } else {
     using given = decltype(as_operation(std::forward<X>(x)));
     using kept = std::conditional_t<std::is_lvalue_reference_v<given>, given, std::remove_reference_t<given>>;

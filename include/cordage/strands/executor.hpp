@@ -1,16 +1,28 @@
 // Where suspended work goes on: the contract of executors, and wake().
 #pragma once
 
+#include <cordage/base/intrusive_queue.hpp>
 #include <cordage/context/resumable.hpp>
 #include <cordage/strands/clock.hpp>
 
 namespace cordage {
 
-// Runs nodes, each exactly once per schedule, from a loop of its own and never inside schedule or post.
+namespace detail {
+void wake(resumable& node) noexcept;
+}
+
+// Runs nodes, each exactly once per schedule, by run_node from a loop of its own and never inside schedule or post.
 //
 // An executor outlives every node that names it as home.
 class executor {
  public:
+  // How many operations that are ready a strand may take in one of its turns, before others get theirs.
+  static constexpr int turn_budget = 64;
+
+  executor() noexcept = default;
+  executor(const executor&) = delete;
+  executor& operator=(const executor&) = delete;
+
   // The node goes on here as soon as its turn comes. Any thread, but not from a signal handler.
   virtual void schedule(resumable& node) noexcept = 0;
 
@@ -20,14 +32,36 @@ class executor {
   // The time by which strands of this executor sleep.
   virtual detail::clock& time() noexcept = 0;
 
+  // For awaiters, on the executor: takes one operation's worth from the budget of the turn; false if it is spent.
+  bool spend() noexcept { return --budget_ > 0; }
+
  protected:
   ~executor() = default;
+
+  void run_node(resumable& node) noexcept {
+    budget_ = turn_budget;
+    node.run(node);
+  }
+
+  // For an executor whose loop takes nodes from ready_: while running_ is this executor, on the thread of the loop,
+  // wake() puts them there without a call. Others leave both alone.
+  detail::intrusive_queue<resumable> ready_;
+  static constinit thread_local executor* running_;
+
+ private:
+  int budget_ = turn_budget;  // of the strand whose turn it is
+
+  friend void detail::wake(resumable& node) noexcept;
 };
 
-namespace detail {
-
 // What every completer calls: the node goes on at its home, later. The node may be gone when this returns.
-inline void wake(resumable& node) noexcept { node.home->schedule(node); }
+inline void detail::wake(resumable& node) noexcept {
+  executor& home = *node.home;
+  if (executor::running_ == &home) [[likely]] {
+    home.ready_.push(node);
+  } else {
+    home.schedule(node);
+  }
+}
 
-}  // namespace detail
 }  // namespace cordage

@@ -41,7 +41,7 @@ class fiber_unwind {
   mutable fiber_base* whose_;  // mutable: a copy takes over the duty to report
 };
 
-class fiber_base : public wait {
+class alignas(64) fiber_base : public wait {
  public:
   fiber_base(const stack& on_stack, void* frames_top, std::string_view name) noexcept;
   fiber_base(const fiber_base&) = delete;
@@ -63,10 +63,14 @@ class fiber_base : public wait {
     home->schedule(*this);
   }
 
-  // Called by code on this fiber before each wait: throws if the strand has been stopped; gives others a turn when
-  // the strand's budget is spent.
+  // Called by code on this fiber before each wait: throws if the strand has been stopped.
   CORDAGE_ALWAYS_INLINE void before_wait() {
-    if (on->stopping() || --on->budget <= 0) [[unlikely]] before_wait_slowly();
+    if (on->stopping()) [[unlikely]] stop_here();
+  }
+
+  // Called when an operation was ready: gives others a turn when the budget of this one is spent.
+  CORDAGE_ALWAYS_INLINE void after_ready() {
+    if (!home->spend()) [[unlikely]] take_turn();
   }
 
   // Leaves the stack; the operation is started on the other side, once it has really been left. Comes back when it
@@ -76,20 +80,12 @@ class fiber_base : public wait {
     operation_ = &op;
     type = &wait_type_of<Op>;
     sanitizer_.before_leave();
-    switch_context(self_, outside_, this);
+    switch_context(self_, *outside_, this);
     sanitizer_.after_enter();
-    if (stopped_) [[unlikely]] unwind();
-  }
-
-  // The same for code that is rarely run and may as well call the switch.
-  template <class Op>
-  void wait_for_opaquely(Op& op) {
-    operation_ = &op;
-    type = &wait_type_of<Op>;
-    sanitizer_.before_leave();
-    cordage_switch_opaque(this, &self_, &outside_);
-    sanitizer_.after_enter();
-    if (stopped_) [[unlikely]] unwind();
+    if constexpr (can_be_withdrawn<Op>) {
+      on->waiting_on = nullptr;
+      if (stopped_) [[unlikely]] unwind();
+    }
   }
 
   // Throws fiber_unwind, which ends at the beginning of the fiber.
@@ -112,31 +108,43 @@ class fiber_base : public wait {
   static cancel_result cancel(wait& w) noexcept {
     return static_cast<Op*>(static_cast<fiber_base&>(w).operation_)->cancel();
   }
+  // True: the operation is under way, and the fiber may be running again.
   template <class Op>
   static bool start(wait& w) noexcept {
-    return static_cast<Op*>(static_cast<fiber_base&>(w).operation_)->start(w);
+    auto& fiber = static_cast<fiber_base&>(w);
+    Op& op = *static_cast<Op*>(fiber.operation_);
+    if constexpr (!can_be_withdrawn<Op>) return op.start(w);
+    strand& s = *fiber.on;
+    s.waiting_on = &fiber;
+    if (op.start(w)) return true;
+    s.waiting_on = nullptr;
+    return false;
   }
 
-  static void switch_in(resumable& node) noexcept;
+  static void begin(resumable& node);
+  static void switch_in(resumable& node);
+  static bool finish(wait& w) noexcept;
+  static bool queue(wait& w) noexcept;
   static void stop_in_wait(wait& w) noexcept;
   static void entry(void* self);
-  void begin() noexcept;
-  void enter() noexcept;
-  void before_wait_slowly();
+  CORDAGE_ALWAYS_INLINE void enter() noexcept;
+  void stop_here();
+  void take_turn() noexcept;
 
-  machine_context self_;
-  machine_context outside_;
-  exception_state exceptions_;
-  [[no_unique_address]] sanitizer_fiber sanitizer_;
+  // What a turn touches comes first, in two cache lines with the node.
   void* operation_ = nullptr;
+  machine_context* outside_ = nullptr;  // where the fiber goes when it leaves: on its resumer's stack
+  machine_context self_;
+  exception_state exceptions_;
+  bool stopped_ = false;    // the wait ended by a stop; set before the fiber is entered
+  bool unwinding_ = false;  // a fiber_unwind is under way: waits in destructors do not stop again
+  bool begun_ = false;
+  bool finished_ = false;
+  [[no_unique_address]] sanitizer_fiber sanitizer_;
   void* frames_top_;  // where its own frames begin, just below this control block
   stack stack_;
   char name_[23];
   unsigned char name_length_;
-  bool begun_ = false;
-  bool finished_ = false;
-  bool stopped_ = false;    // the wait ended by a stop; set before the fiber is entered
-  bool unwinding_ = false;  // a fiber_unwind is under way: waits in destructors do not stop again
 
   static constinit thread_local fiber_base* current_;
 };

@@ -2,7 +2,8 @@
 //
 // Any thread. A block may be freed on another thread than it was taken on; it then joins that thread's list. In steady
 // state nothing reaches the general allocator. Each list is capped; what exceeds it is really freed. Under a sanitizer
-// every block is really freed, so that uses after free are seen.
+// every block is really freed, so that uses after free are seen. Blocks begin at cache lines: what a strand touches in
+// each of its turns then lies in as few of them as possible.
 #pragma once
 
 #include <cstddef>
@@ -40,9 +41,9 @@ class frame_recycler {
   // 1 to 64 bytes: class 0, and so on.
   static constexpr std::size_t class_of(std::size_t size) noexcept { return (size - 1) / step; }
 
-  static void* allocate_slowly(std::size_t size) noexcept;
-  static void deallocate_slowly(void* block, std::size_t size) noexcept;
-  static void really_free(void* block, std::size_t size) noexcept;
+  CORDAGE_RARELY_CALLED static void* allocate_slowly(std::size_t size) noexcept;
+  CORDAGE_RARELY_CALLED static void deallocate_slowly(void* block, std::size_t size) noexcept;
+  static void really_free(void* block) noexcept;
   static void set_up() noexcept;
 
   // Without a constructor or destructor of its own, so that an access needs no check whether it is initialized.

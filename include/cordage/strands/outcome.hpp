@@ -12,6 +12,10 @@
 
 namespace cordage::detail {
 
+CORDAGE_RARELY_CALLED inline void destroy_exception(std::exception_ptr& exception) noexcept {
+  std::destroy_at(&exception);
+}
+
 enum class outcome_state : unsigned char { pending, value, exception, stopped };
 
 // How a value is kept: references as pointers, void as nothing.
@@ -39,7 +43,7 @@ class outcome {
   outcome& operator=(const outcome&) = delete;
   ~outcome() {
     if (state_ == outcome_state::value) std::destroy_at(&value_);
-    if (state_ == outcome_state::exception) std::destroy_at(&exception_);
+    if (state_ == outcome_state::exception) [[unlikely]] destroy_exception(exception_);
   }
 
   outcome_state state() const noexcept { return state_; }

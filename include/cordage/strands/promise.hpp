@@ -5,6 +5,7 @@
 #pragma once
 
 #include <coroutine>
+#include <memory>
 #include <utility>
 
 #include <cordage/result.hpp>
@@ -23,21 +24,38 @@ enum class frame_end : unsigned char {
 // The awaiting side of a coroutine: it owns the frame. It lives in the awaiting frame, so that frames can be
 // destroyed from the innermost outwards, one after another, however deep they are nested.
 struct task_link {
+  task_link() noexcept {}
+
   std::coroutine_handle<> child;   // null once the frame is destroyed
-  promise_base* parent = nullptr;  // the awaiting coroutine; null where a strand or a combinator begins
-  void (*ended)(task_link&, frame_end) noexcept = nullptr;  // only without a parent
-  error failure{};                 // what the child ended with, if by failing
-  bool propagates = false;         // the parent said `!` and can pass an error on
+  promise_base* parent = nullptr;  // the awaiting coroutine; null where a strand or a combinator begins: a root_link
+  // The rest is for children whose value is a result, and not written for others: every await would pay for it.
+  union {
+    error failure;  // what the child ended with, once it is destroyed
+  };
+  bool propagates;  // the parent said `!` and can pass an error on
+};
+
+// Where a strand or a combinator begins, which is told how the outermost coroutine ended.
+struct root_link : task_link {
+  explicit root_link(void (*tell)(root_link&, frame_end) noexcept) noexcept : ended(tell) {}
+  void (*ended)(root_link&, frame_end) noexcept;
 };
 
 class promise_base {
  public:
   std::coroutine_handle<> continuation;  // who is resumed at the end; null where there is no parent
-  task_link* link = nullptr;
-  strand* on = nullptr;
+  // Set when the coroutine is started.
+  task_link* link;
+  strand* on;
 
   std::suspend_always initial_suspend() noexcept { return {}; }
 };
+
+// Rare, and so kept out of the coroutines' own code.
+CORDAGE_RARELY_CALLED inline void end_root(promise_base& outermost, frame_end how) noexcept {
+  auto& link = static_cast<root_link&>(*outermost.link);
+  link.ended(link, how);
+}
 
 // Destroys the frame of `innermost`, which is suspended, and those that await it, up to where the strand or a
 // combinator began, which is told. Iterative: a million frames need no stack.
@@ -47,7 +65,10 @@ inline void unwind_stopped(promise_base& innermost) noexcept {
     task_link& link = *at->link;
     at = link.parent;
     std::exchange(link.child, {}).destroy();
-    if (at == nullptr) return link.ended(link, frame_end::stopped);
+    if (at == nullptr) {
+      auto& root = static_cast<root_link&>(link);
+      return root.ended(root, frame_end::stopped);
+    }
   }
 }
 
@@ -60,9 +81,10 @@ inline void unwind_stopped(promise_base& innermost) noexcept {
     const std::coroutine_handle<> continuation = at->continuation;
     at = link.parent;
     std::exchange(link.child, {}).destroy();
-    link.failure = failure;
+    std::construct_at(&link.failure, failure);
     if (at == nullptr) {
-      link.ended(link, frame_end::failed);
+      auto& root = static_cast<root_link&>(link);
+      root.ended(root, frame_end::failed);
       return std::noop_coroutine();
     }
     if (!link.propagates) return continuation;
@@ -78,12 +100,11 @@ struct final_awaiter {
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) const noexcept {
     Promise& promise = self.promise();
     if constexpr (is_result<typename Promise::value_type>) {
-      if (promise.link->propagates && promise.holds_error()) [[unlikely]]
+      if (promise.link->parent != nullptr && promise.link->propagates && promise.holds_error()) [[unlikely]]
         return propagate(promise, promise.value.value().error());
     }
     if (promise.continuation) [[likely]] return promise.continuation;
-    task_link& link = *promise.link;
-    link.ended(link, frame_end::completed);
+    end_root(promise, frame_end::completed);
     return std::noop_coroutine();
   }
 };

@@ -166,17 +166,17 @@ class spawned_call : public spawned<T> {
 };
 
 template <class T, class Call, class OnFailure>
-class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, task_link {
+class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, root_link {
   using base = spawned_call<T, Call, OnFailure>;
   using task_type = std::remove_cvref_t<decltype(std::declval<Call&>()())>;
   using promise_type = typename task_type::promise_type;
 
  public:
   template <class... Args>
-  explicit task_strand(executor& where, Args&&... args) : base(where, std::forward<Args>(args)...) {
+  explicit task_strand(executor& where, Args&&... args)
+      : base(where, std::forward<Args>(args)...), root_link(on_ended) {
     this->run = begin;
     static_cast<resumable&>(*this).home = &where;
-    this->ended = on_ended;
   }
 
   resumable& first_node() noexcept { return *this; }
@@ -190,20 +190,18 @@ class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, ta
 
  private:
   // One that was stopped before its first turn does not begin.
-  static void begin(resumable& node) noexcept {
+  static void begin(resumable& node) {
     auto& self = static_cast<task_strand&>(node);
-    self.going_on();
     if (self.stopping()) {
       self.value.set_stopped();
       return self.conclude();
     }
     catching(
         [&] {
-          task_type started = (*self.call_)();
+          self.child = (*self.call_)().release_frame();
           if constexpr (is_result<T>) {
-            if (const error absent = started.creation_error(); absent != error{}) self.value.set_value(fail(absent));
+            if (!self.child) self.value.set_value(fail(errc::out_of_memory));
           }
-          self.child = started.release_frame();
         },
         [&](std::exception_ptr exception) { self.value.set_exception(std::move(exception)); });
     if (!self.child) return self.conclude();
@@ -213,7 +211,7 @@ class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, ta
     self.child.resume();
   }
 
-  static void on_ended(task_link& link, frame_end how) noexcept {
+  static void on_ended(root_link& link, frame_end how) noexcept {
     auto& self = static_cast<task_strand&>(link);
     if (how == frame_end::completed) {
       self.value.adopt(self.child_promise().value);

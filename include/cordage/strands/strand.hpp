@@ -23,18 +23,15 @@ struct wait_type {
 // A strand's current wait: the node that the operation will wake. It lives in a coroutine's frame or a fiber's
 // control block.
 struct wait : resumable {
-  const wait_type* type = nullptr;
+  const wait_type* type;
 };
 
-// Created and ended on its executor, where `waiting_on` and `budget` belong to it; request_stop may come from anywhere.
+// Created and ended on its executor, where `waiting_on` belongs to it; request_stop may come from anywhere.
 //
 // It is kept alive by references: one for running, one for a join_handle. A stop that is on its way keeps a strand from
 // ending before the walk has arrived, and so its runtime from ending.
 class strand : public list_hook<strand> {
  public:
-  // How many operations that are ready a strand may take before others get a turn.
-  static constexpr int full_budget = 64;
-
   explicit strand(executor& where) noexcept : home(&where) { stop_walk_.run = walk, stop_walk_.home = &where; }
   strand(const strand&) = delete;
   strand& operator=(const strand&) = delete;
@@ -50,15 +47,9 @@ class strand : public list_hook<strand> {
   void retain() noexcept { references_.fetch_add(1, memory_order_relaxed); }
   void release() noexcept;
 
-  // What an executor does before it lets the strand go on after a wait.
-  void going_on() noexcept {
-    waiting_on = nullptr;
-    budget = full_budget;
-  }
-
   executor* const home;
-  wait* waiting_on = nullptr;  // the innermost wait of this strand, null while it runs or is about to
-  int budget = full_budget;
+  // The innermost wait of this strand that a stop could withdraw; null while it runs or is about to.
+  wait* waiting_on = nullptr;
 
  protected:
   virtual ~strand() = default;
@@ -72,7 +63,7 @@ class strand : public list_hook<strand> {
   }
 
  private:
-  static void walk(resumable& node) noexcept;
+  static void walk(resumable& node);
 
   // Bits: a stop was requested, set by the first request_stop, read by the strand's waits; the strand has its outcome,
   // set by its executor.
@@ -103,13 +94,13 @@ inline void strand::release() noexcept {
 
 // On the strand's executor. Completion beats stop: a wait whose operation has completed, or can no longer be
 // withdrawn, goes on in its own time and the next one stops.
-inline void strand::walk(resumable& node) noexcept {
+inline void strand::walk(resumable& node) {
   strand& s = *static_cast<walk_node&>(node).owner;
   s.walked_ = true;
   if ((s.word_.load(memory_order_relaxed) & ended_bit) != 0) return s.end();
   wait* const current = s.waiting_on;
   if (current == nullptr || current->type->cancel(*current) == cancel_result::too_late) return;
-  s.going_on();
+  s.waiting_on = nullptr;
   current->type->stopped(*current);
 }
 

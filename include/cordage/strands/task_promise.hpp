@@ -60,19 +60,19 @@ class task_promise<void> : public task_promise_base<void> {
 // Starts a task as an operation, where no coroutine awaits it: in a fiber, in a combinator. Runs on the strand it is
 // attached to.
 template <class Promise>
-class task_operation : task_link {
+class task_operation : root_link {
   using value_type = typename Promise::value_type;
 
  public:
-  task_operation(std::coroutine_handle<> frame, error absent) noexcept {
+  // An async has no frame where there was no memory for it.
+  explicit task_operation(std::coroutine_handle<> frame) noexcept : root_link(on_ended) {
     child = frame;
-    failure = absent;
-    ended = on_ended;
+    if constexpr (is_result<value_type>) {
+      if (!frame) std::construct_at(&failure, errc::out_of_memory);
+    }
   }
   // Movable until it is started.
-  task_operation(task_operation&& other) noexcept : task_operation(std::exchange(other.child, {}), other.failure) {
-    on_ = other.on_;
-  }
+  task_operation(task_operation&& other) noexcept : task_operation(std::exchange(other.child, {})) {}
   task_operation& operator=(task_operation&&) = delete;
   ~task_operation() {
     if (child) child.destroy();
@@ -99,6 +99,7 @@ class task_operation : task_link {
   }
 
   // Its innermost wait is what a stop withdraws, not this one.
+  static constexpr bool always_too_late = true;
   cancel_result cancel() noexcept { return cancel_result::too_late; }
 
   bool stopped() const noexcept { return how_ == frame_end::stopped; }
@@ -115,7 +116,7 @@ class task_operation : task_link {
 
   Promise& child_promise() noexcept { return std::coroutine_handle<Promise>::from_address(child.address()).promise(); }
 
-  static void on_ended(task_link& link, frame_end how) noexcept {
+  static void on_ended(root_link& link, frame_end how) noexcept {
     auto& self = static_cast<task_operation&>(link);
     self.how_ = how;
     const bool at_once = self.phase_ == phase::starting;

@@ -1,0 +1,133 @@
+// What strands themselves cost: awaiting a task, and taking turns through the run queue.
+//
+// Exit status: 0 all gates met, 1 a gate missed.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <vector>
+
+#include <cordage/cordage.hpp>
+
+#include "support/instructions.hpp"
+#include "support/micro.hpp"
+#include "support/placement.hpp"
+#include "support/report.hpp"
+#include "support/rounds.hpp"
+
+namespace {
+std::uint64_t allocations = 0;
+}
+
+// Counts what reaches the general allocator.
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* const block = std::malloc(size)) return block;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return std::malloc(size);
+}
+void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  ++allocations;
+  const auto step = static_cast<std::size_t>(alignment);
+  return std::aligned_alloc(step, (size + step - 1) / step * step);
+}
+void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+
+namespace {
+
+using bench::bounds;
+
+// The promises of the issue that these rows are for; instructions differ by compiler.
+#if defined(__clang__)
+constexpr bounds trivial_instructions{.gate = 100, .goal = 80};
+#else
+constexpr bounds trivial_instructions{.gate = 130, .goal = 110};
+#endif
+constexpr bounds no_allocation{.gate = 0, .goal = 0};
+constexpr bounds fiber_turn{.gate = 30, .goal = 18};
+constexpr bounds task_turn{.gate = 15, .goal = 8};
+
+constexpr std::uint64_t strands = 1000;
+
+[[gnu::noinline]] cordage::task<std::uint64_t> trivial(std::uint64_t value) { co_return value; }
+
+cordage::task<> await_trivial(std::uint64_t times) {
+  std::uint64_t sum = 0;
+  for (std::uint64_t i = 0; i < times; ++i) sum += co_await trivial(i);
+  bench::keep(sum);
+}
+
+cordage::task<> take_turns_as_task(std::uint64_t turns) {
+  for (std::uint64_t i = 0; i < turns; ++i) co_await cordage::yield_now();
+}
+void take_turns_as_fiber(std::uint64_t turns) {
+  for (std::uint64_t i = 0; i < turns; ++i) cordage::await(cordage::yield_now());
+}
+
+template <class Strand>
+void take_turns(Strand strand, std::uint64_t operations) {
+  cordage::runtime runtime;
+  for (std::uint64_t i = 0; i < strands; ++i) runtime.spawn(strand, operations / strands);
+  runtime.run(cordage::yield_now());
+}
+
+// Warm, so that the recycler has frames to give.
+cordage::task<> count_instructions(std::uint64_t times, void (*begin)(), void (*end)()) {
+  co_await await_trivial(100);
+  begin();
+  co_await await_trivial(times);
+  end();
+}
+
+void report_await(bench::report& out) {
+  const auto instructions = bench::instructions_per_operation(
+      400, [](std::uint64_t n, auto begin, auto end) { cordage::run(count_instructions(n, begin, end)); });
+  if (instructions) {
+    out.value("await a trivial task, instructions", *instructions, {}, trivial_instructions);
+  } else {
+    out.remark("await a trivial task, instructions", "not counted here");
+  }
+  std::uint64_t allocated = 0;
+  cordage::run([&]() -> cordage::task<> {
+    co_await await_trivial(100);
+    const std::uint64_t before = allocations;
+    co_await await_trivial(1000);
+    allocated = allocations - before;
+  }());
+  out.value("await a trivial task 1000 times, allocations", static_cast<double>(allocated), {}, no_allocation);
+}
+
+void report_turns(bench::report& out, std::uint64_t seed) {
+  const std::vector<bench::micro_case> cases{
+      {"fiber", 2'000'000, [](std::uint64_t n) { take_turns(take_turns_as_fiber, n); }},
+      {"task", 2'000'000, [](std::uint64_t n) { take_turns(take_turns_as_task, n); }},
+      {"await", 1'000'000, [](std::uint64_t n) { cordage::run(await_trivial(n)); }}};
+  const auto samples = bench::measure_micro(cases, seed);
+  out.value("fiber: a turn of the run queue, 1000 of them, cycles", bench::median(samples[0].cycles), {}, fiber_turn);
+  out.value("task: a turn of the run queue, 1000 of them, cycles", bench::median(samples[1].cycles), {}, task_turn);
+  out.value("await a trivial task, cycles", bench::median(samples[2].cycles), {});
+  out.value("await a trivial task, nanoseconds", bench::median(samples[2].nanoseconds), {});
+}
+
+}  // namespace
+
+int main() try {
+  bench::pin_to_cpu(0);
+  const std::uint64_t seed = bench::fresh_seed();
+  std::printf("strands: seed %llu, medians of %d interleaved rounds\n\n", static_cast<unsigned long long>(seed),
+              bench::fewest_micro_rounds);
+  bench::report out;
+  report_await(out);
+  report_turns(out, seed);
+  out.print(stdout);
+  return out.status();
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "strand_bench: %s\n", e.what());
+  return 3;
+}
