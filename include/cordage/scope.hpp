@@ -91,7 +91,7 @@ namespace detail {
 
 // The operation that with_scope gives.
 template <class F>
-class scope_operation : scope {
+class scope_operation final : scope {
   using call = decltype(std::declval<F&>()(std::declval<scope&>()));
   using value = typename started_value<call>::type;
 

@@ -1,0 +1,141 @@
+// The snippets of docs/guide.md, in the order of the guide. The program runs them all and prints what they give.
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <cordage/cordage.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// [tasks]
+cordage::task<int> add(int a, int b) {
+  co_await cordage::sleep_for(1ms);      // other strands run meanwhile
+  co_return a + b;
+}
+
+cordage::task<> print_sum() {
+  const int sum = co_await add(2, 3);
+  std::printf("2 + 3 = %d\n", sum);
+}
+// [/tasks]
+
+// [fibers]
+int add_slowly(int a, int b) {           // an ordinary function, called from ordinary functions
+  cordage::await(cordage::sleep_for(1ms));
+  return a + b;
+}
+
+int sum_of_squares(int n) {
+  return n == 0 ? 0 : add_slowly(n * n, sum_of_squares(n - 1));
+}
+// [/fibers]
+
+// [both]
+cordage::task<> both_ways() {
+  cordage::fiber squares{sum_of_squares, 3};
+  std::printf("a task waits for a fiber: %d\n", co_await squares);
+}
+
+void other_way_round() {
+  std::printf("a fiber waits for a task: %d\n", cordage::await(add(4, 5)));
+}
+// [/both]
+
+// [errors]
+cordage::async<std::string> greeting(cordage::endpoint server) {
+  auto stream = co_await !cordage::tcp::connect(server);          // an error completes this async with it
+  std::array<std::byte, 64> buffer;
+  const auto n = co_await !stream.read_some(buffer);
+  co_return std::string(reinterpret_cast<const char*>(buffer.data()), n);
+}
+
+cordage::task<> print_greeting(cordage::endpoint server) {
+  const cordage::result<std::string> text = co_await greeting(server);
+  std::printf("%s\n", text ? text->c_str() : text.error().message().c_str());
+}
+// [/errors]
+
+// [spawn]
+cordage::task<> in_the_background() {
+  auto sum = cordage::spawn(add, 6, 7);                           // a task: stackless
+  auto squares = cordage::spawn(sum_of_squares, 4);               // anything else: on a fiber
+  const cordage::result<int> first = co_await sum;                // an error is errc::stopped, exceptions are thrown
+  const cordage::result<int> second = co_await squares;
+  std::printf("spawned: %d, %d\n", first.value(), second.value());
+}
+// [/spawn]
+
+// [scope]
+cordage::task<> first_failure_stops_the_rest() {
+  try {
+    co_await cordage::with_scope([&](cordage::scope& children) -> cordage::task<> {
+      children.spawn(cordage::sleep_for(24h));
+      children.spawn([] { throw std::runtime_error("a child failed"); });
+      co_await cordage::sleep_for(24h);
+    });
+  } catch (const std::runtime_error& e) {
+    std::printf("%s, and all have ended\n", e.what());
+  }
+}
+// [/scope]
+
+// [stop]
+struct says_goodbye {
+  ~says_goodbye() { std::printf("cleaned up\n"); }
+};
+
+cordage::task<> stopped() {
+  auto waiting = cordage::spawn([]() -> cordage::task<> {
+    const says_goodbye on_the_way_out;
+    co_await cordage::sleep_for(24h);
+    std::printf("never printed\n");
+  });
+  co_await cordage::yield_now();
+  waiting.request_stop();
+  const cordage::result<> ended = co_await waiting;
+  std::printf("ended by a stop: %s\n", ended.error() == cordage::errc::stopped ? "yes" : "no");
+}
+// [/stop]
+
+// [serve]
+cordage::task<> greet(cordage::tcp::stream peer) {
+  co_await !peer.write_all(std::as_bytes(std::span(std::string_view("hello"))));
+}
+
+cordage::task<> serve_one_greeting() {
+  auto listener = cordage::tcp::listener::bind(*cordage::endpoint::parse("127.0.0.1:0")).value();
+  const cordage::endpoint where = listener.local();
+  auto server = cordage::spawn(cordage::tcp::serve(std::move(listener), greet, {.drain_for = 2s}));
+  co_await print_greeting(where);
+  server.request_stop();                                          // drains, then ends as stopped
+  (void)co_await server;
+}
+// [/serve]
+
+cordage::task<> everything() {
+  co_await print_sum();
+  co_await both_ways();
+  co_await cordage::fiber{other_way_round};
+  co_await in_the_background();
+  co_await first_failure_stops_the_rest();
+  co_await stopped();
+  co_await serve_one_greeting();
+}
+
+}  // namespace
+
+int main() try {
+  cordage::run(everything());
+  return 0;
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "guide: %s\n", e.what());
+  return 1;
+}
