@@ -12,10 +12,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <cordage/cordage.hpp>
@@ -130,13 +130,13 @@ cordage::task<> stop_at_signal(cordage::signal_set& asked_to_end, Server& server
 }
 
 template <class Handler>
-cordage::task<> serve_until_signal(cordage::tcp::listener listener, Handler echo, std::size_t max_connections) {
+cordage::task<> serve_until_signal(cordage::tcp::listener listener, Handler echo, std::size_t max_connections,
+                                   cordage::signal_set& asked_to_end) {
   using namespace std::chrono_literals;
   auto handler = [echo](cordage::tcp::stream peer) {
     ++connections_served;
     return echo(std::move(peer));
   };
-  cordage::signal_set asked_to_end{SIGINT, SIGTERM};
   auto server = cordage::spawn(cordage::tcp::serve(
       std::move(listener), handler, {.max_connections = max_connections, .drain_for = 2s}));
   auto watcher = cordage::spawn(stop_at_signal<decltype(server)>, std::ref(asked_to_end), std::ref(server));
@@ -152,13 +152,14 @@ int main(int argc, char** argv) try {
   const options asked = parse(argc, argv);
   auto listener = listen(asked);
   cordage::runtime runtime({.backend = asked.backend});
+  cordage::signal_set asked_to_end{SIGINT, SIGTERM};  // before anybody is told that there is a server to stop
   std::printf("listening on %s (%s, %s, 1 worker)\n", to_string(listener.local()).c_str(), asked.style.data(),
               std::string(runtime.backend_name()).c_str());
   std::fflush(stdout);
   if (asked.style == "task") {
-    runtime.run(serve_until_signal(std::move(listener), echo_task, asked.max_connections));
+    runtime.run(serve_until_signal(std::move(listener), echo_task, asked.max_connections, asked_to_end));
   } else {
-    runtime.run(serve_until_signal(std::move(listener), echo_fiber, asked.max_connections));
+    runtime.run(serve_until_signal(std::move(listener), echo_fiber, asked.max_connections, asked_to_end));
   }
   std::printf("served %llu connections, %llu bytes\n", static_cast<unsigned long long>(connections_served),
               static_cast<unsigned long long>(bytes_echoed));
