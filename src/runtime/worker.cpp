@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include <cordage/context/exception_state.hpp>
+
 namespace cordage::detail {
 
 constinit thread_local worker* worker::current_ = nullptr;
@@ -13,6 +15,7 @@ worker::~worker() {
 }
 
 void worker::run(const bool& finished) {
+  [[maybe_unused]] const exception_free nothing_in_flight;
   worker* const outer = std::exchange(current_, this);
   executor* const outer_executor = std::exchange(running_, this);
   while (!finished) {

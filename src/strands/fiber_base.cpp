@@ -20,16 +20,17 @@ fiber_base::~fiber_base() {
   if (begun_) sanitizer_.end();
 }
 
+// From an executor's loop, which never runs on a fiber.
 CORDAGE_ALWAYS_INLINE void fiber_base::enter() noexcept {
   machine_context outside;
   outside_ = &outside;
-  fiber_base* const previous = std::exchange(current_, this);
-  const bool exchanged = exceptions_.enter();
+  current_ = this;
+  exceptions_.enter();
   sanitizer_.before_enter();
   switch_context(outside, self_, this);
   sanitizer_.after_leave();
-  exceptions_.leave(exchanged);
-  current_ = previous;
+  exceptions_.leave();
+  current_ = nullptr;
 }
 
 // The first time.

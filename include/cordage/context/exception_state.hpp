@@ -3,7 +3,8 @@
 //
 // Each file chosen in base/config.hpp defines `exception_state` with
 //   attach_to_this_thread()    once, on the thread where the stack will run
-//   enter() / leave(answer)    swap what is saved with what the thread holds, on the way in and on the way out
+//   enter() / leave()          give the thread what was saved; save what the thread holds, and leave it empty
+// and `exception_free`, by which an executor's loop has nothing in flight itself.
 #pragma once
 
 #include <cordage/base/config.hpp>

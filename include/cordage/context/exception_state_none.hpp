@@ -6,8 +6,10 @@ namespace cordage::detail {
 class exception_state {
  public:
   void attach_to_this_thread() noexcept {}
-  bool enter() noexcept { return false; }
-  void leave(bool) noexcept {}
+  void enter() noexcept {}
+  void leave() noexcept {}
 };
+
+class exception_free {};
 
 }  // namespace cordage::detail

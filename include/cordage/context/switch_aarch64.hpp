@@ -7,9 +7,9 @@ namespace cordage::detail {
 
 // src/context/switch_aarch64.S knows these offsets.
 struct machine_context {
-  void* sp = nullptr;
-  void* fp = nullptr;
-  void* pc = nullptr;
+  void* sp;
+  void* fp;
+  void* pc;
 };
 
 inline void prepare(machine_context& context, void* top, void (*entry)(void*)) noexcept {

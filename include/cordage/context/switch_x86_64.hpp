@@ -7,10 +7,10 @@ namespace cordage::detail {
 
 // src/context/switch_x86_64.S knows these offsets.
 struct machine_context {
-  void* sp = nullptr;
-  void* fp = nullptr;
-  void* pc = nullptr;
-  void* bx = nullptr;  // clang may use rbx as a base pointer and then refuses it as a clobber
+  void* sp;
+  void* fp;
+  void* pc;
+  void* bx;  // clang may use rbx as a base pointer and then refuses it as a clobber
 };
 
 // The stack begins as if entry had been called from address 0, where unwinders stop.

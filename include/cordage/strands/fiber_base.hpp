@@ -134,7 +134,7 @@ class alignas(64) fiber_base : public wait {
   // What a turn touches comes first, in two cache lines with the node.
   void* operation_ = nullptr;
   machine_context* outside_ = nullptr;  // where the fiber goes when it leaves: on its resumer's stack
-  machine_context self_;
+  machine_context self_{};
   exception_state exceptions_;
   bool stopped_ = false;    // the wait ended by a stop; set before the fiber is entered
   bool unwinding_ = false;  // a fiber_unwind is under way: waits in destructors do not stop again
