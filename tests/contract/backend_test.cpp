@@ -199,6 +199,7 @@ TEST_P(backend_contract, an_event_on_its_way_does_not_reach_the_next_tenant_of_t
   by.poll(time_point::min());
   by.poll(time_point::min());
   EXPECT_TRUE(at.woken.empty());
+  EXPECT_EQ(by.cancel(read), cancel_result::withdrawn);
 }
 
 TEST_P(backend_contract, unpark_ends_a_poll_that_waits_and_the_next_one) {

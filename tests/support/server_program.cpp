@@ -100,7 +100,7 @@ void server_program::settle() const {
     const main_thread now = look();
     const bool slept_on = now.state == 'S' && now == before;
     before = now;
-    return slept_on;
+    return slept_on || now.state == 'Z';
   });
 }
 

@@ -38,7 +38,7 @@ class server_program : public child_process {
   std::size_t unread() const;
 
   // Returns when its main thread sleeps and went on to sleep between two looks: everything that had reached it by the
-  // first is dealt with.
+  // first is dealt with. Or when it has ended.
   void settle() const;
   // Returns when it is stopped as by SIGSTOP.
   void wait_until_stopped() const;
@@ -50,7 +50,7 @@ class server_program : public child_process {
 
  private:
   struct main_thread {
-    char state = 0;  // as in /proc/PID/status: S sleeps, R runs, T is stopped
+    char state = 0;  // as in /proc/PID/status: S sleeps, T is stopped, Z has ended
     std::size_t sleeps = 0;
     bool operator==(const main_thread&) const = default;
   };

@@ -147,7 +147,7 @@ void keep_busy(client& peer, const std::atomic<bool>& enough, std::atomic<std::s
   peer.receive_until_end();
 }
 
-// Without turns, the connection that always has something to read would be the only one that is served.
+// That one connection has something to read nearly all the time is no reason to let another wait.
 TEST_P(a_busy_peer, leaves_others_their_turn) {
   const auto& server = start();
   client busy(server.port());
