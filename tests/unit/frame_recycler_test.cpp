@@ -15,24 +15,24 @@ namespace {
 thread_local long allocations = 0;
 }
 
-// Counts what reaches the general allocator on this thread.
-void* operator new(std::size_t size) {
+// Weak, since a sanitizer brings its own. Counts what reaches the general allocator on this thread.
+[[gnu::weak]] void* operator new(std::size_t size) {
   ++allocations;
   if (void* const block = std::malloc(size)) return block;
   throw std::bad_alloc();
 }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+[[gnu::weak]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++allocations;
   return std::malloc(size);
 }
-void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+[[gnu::weak]] void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
   ++allocations;
   const auto step = static_cast<std::size_t>(alignment);
   return std::aligned_alloc(step, (size + step - 1) / step * step);
 }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+[[gnu::weak]] void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+[[gnu::weak]] void operator delete(void* block) noexcept { std::free(block); }
+[[gnu::weak]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 namespace {
 
