@@ -90,7 +90,7 @@ TEST(with_scope, keeps_what_a_coroutine_lambda_captures_as_long_as_the_child) {
         co_await yield_now();
         co_return value.value;
       };
-      auto handle = children.spawn(std::move(capturing));
+      auto handle = children.spawn(capturing);
       EXPECT_EQ(co_await handle, 5);
     });
   }());
