@@ -35,8 +35,8 @@ class collector final : public executor {
 };
 
 struct waiting_operation : io_operation {
-  waiting_operation(collector& at, io_kind kind, descriptor& on, void* bytes = nullptr, std::size_t count = 0)
-      : io_operation(kind, &on, static_cast<std::byte*>(bytes), count) {
+  waiting_operation(collector& at, io_kind what, descriptor& where, void* bytes = nullptr, std::size_t count = 0)
+      : io_operation(what, &where, static_cast<std::byte*>(bytes), count) {
     node.home = &at;
     waiter = &node;
   }
@@ -241,6 +241,6 @@ TEST_P(backend_contract, refuses_what_has_no_readiness_with_the_systems_error) {
 }
 
 INSTANTIATE_TEST_SUITE_P(backends, backend_contract, testing::Values(backend_kind::epoll),
-                         [](const auto& info) { return std::string(make_poller(info.param)->name()); });
+                         [](const auto& which) { return std::string(make_poller(which.param)->name()); });
 
 }  // namespace
