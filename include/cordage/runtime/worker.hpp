@@ -62,7 +62,8 @@ class worker final : public executor {
   runtime_core& owner_;
   timer_wheel timers_;
   std::unique_ptr<poller> poller_;
-  time_point polled_ = time_point::min();
+  // When the poller was last looked at. At first long ago, but not time_point::min(): no difference could tell.
+  time_point polled_{};
   std::uint32_t unparks_owed_ = 0;  // how often somebody found the worker parked and undertook to unpark it
 
   // Written by everybody else.
