@@ -5,42 +5,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
-#include <new>
 #include <string>
 #include <vector>
 
 #include <cordage/cordage.hpp>
 
+#include "counted_allocations.hpp"
 #include "support/instructions.hpp"
 #include "support/micro.hpp"
 #include "support/placement.hpp"
 #include "support/report.hpp"
 #include "support/rounds.hpp"
-
-namespace {
-std::uint64_t allocations = 0;
-}
-
-// Weak, since a sanitizer brings its own. Counts what reaches the general allocator.
-[[gnu::weak]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const block = std::malloc(size)) return block;
-  throw std::bad_alloc();
-}
-[[gnu::weak]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-[[gnu::weak]] void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  ++allocations;
-  const auto step = static_cast<std::size_t>(alignment);
-  return std::aligned_alloc(step, (size + step - 1) / step * step);
-}
-[[gnu::weak]] void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-[[gnu::weak]] void operator delete(void* block) noexcept { std::free(block); }
-[[gnu::weak]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 namespace {
 
@@ -109,9 +85,9 @@ void report_await(bench::report& out) {
   std::uint64_t allocated = 0;
   cordage::run([&]() -> cordage::task<> {
     co_await await_trivial(100);
-    const std::uint64_t before = allocations;
+    const std::uint64_t before = counted_allocations::made;
     co_await await_trivial(1000);
-    allocated = allocations - before;
+    allocated = counted_allocations::made - before;
   }());
   out.value("await a trivial task 1000 times, allocations", static_cast<double>(allocated), {}, no_allocation);
 }

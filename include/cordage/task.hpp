@@ -80,7 +80,10 @@ template <class T>
 class task<T>::promise_type : public detail::task_promise<T> {
  public:
   task get_return_object() noexcept { return task(std::coroutine_handle<promise_type>::from_promise(*this)); }
-  void unhandled_exception() noexcept { this->value.set_exception(std::current_exception()); }
+  void unhandled_exception() noexcept {
+    this->value.set_state(detail::outcome_state::exception);
+    this->keep_current_exception();
+  }
 
   static void* operator new(std::size_t size) {
     void* const frame = detail::frame_recycler::allocate(size);

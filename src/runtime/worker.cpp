@@ -20,24 +20,29 @@ void worker::run(const bool& finished) {
   executor* const outer_executor = std::exchange(running_, this);
   while (!finished) {
     run_ready();
-    if (!ready_.empty()) {
-      look_outside();
-    } else if (!finished) {
-      park();
-    }
+    if (!finished) park();
   }
   running_ = outer_executor;
   current_ = outer;
 }
 
-// Run what is ready, oldest first, but not for ever. What others have posted, a stop perhaps, takes its place in the
-// queue at once: to see that there is none costs a load. The next node is fetched while one runs.
+// Run what is ready, oldest first. The nodes are taken from the queue all at once: while they run nothing is added to
+// them, so each next one is known, and fetched, early. What others have posted, a stop perhaps, takes its place in the
+// queue at once: to see that there is none costs a load.
 void worker::run_ready() noexcept {
-  for (int left = turns; left > 0 && !ready_.empty(); --left) {
-    resumable& node = ready_.pop();
-    __builtin_prefetch(ready_.front());
-    run_node(node);
-    if (!inbox_.empty()) [[unlikely]] inbox_.take(ready_);
+  int left = turns;
+  while (resumable* next = ready_.take_all()) {
+    do {
+      resumable& node = *next;
+      next = node.next;
+      __builtin_prefetch(next);
+      run_node(node);
+      if (!inbox_.empty()) [[unlikely]] inbox_.take(ready_);
+      if (--left == 0) [[unlikely]] {
+        look_outside();
+        left = turns;
+      }
+    } while (next != nullptr);
   }
 }
 

@@ -1,8 +1,7 @@
 #include <cordage/strands/frame_recycler.hpp>
 
 #include <cstdint>
-#include <cstdlib>
-#include <new>
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -11,28 +10,7 @@
 #include <cordage/runtime.hpp>
 #include <cordage/task.hpp>
 
-namespace {
-thread_local long allocations = 0;
-}
-
-// Weak, since a sanitizer brings its own. Counts what reaches the general allocator on this thread.
-[[gnu::weak]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const block = std::malloc(size)) return block;
-  throw std::bad_alloc();
-}
-[[gnu::weak]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-[[gnu::weak]] void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  ++allocations;
-  const auto step = static_cast<std::size_t>(alignment);
-  return std::aligned_alloc(step, (size + step - 1) / step * step);
-}
-[[gnu::weak]] void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-[[gnu::weak]] void operator delete(void* block) noexcept { std::free(block); }
-[[gnu::weak]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+#include "counted_allocations.hpp"
 
 namespace {
 
@@ -51,7 +29,7 @@ TEST(frame_recycler, takes_blocks_of_every_size) {
   for (std::size_t size = 1; size < 5000; size += 7) {
     auto* const block = static_cast<unsigned char*>(frame_recycler::allocate(size));
     block[0] = block[size - 1] = 1;
-    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block) % __STDCPP_DEFAULT_NEW_ALIGNMENT__, 0U);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block) % 64, 0U) << size;
     frame_recycler::deallocate(block, size);
   }
 }
@@ -68,27 +46,64 @@ TEST(frame_recycler, survives_blocks_that_are_freed_on_other_threads_and_after_t
   }
 }
 
+TEST(frame_recycler, never_hands_out_a_block_twice) {
+  for (const std::size_t size : {1UZ, 64UZ, 65UZ, 1900UZ, 2048UZ, 2049UZ}) {
+    std::vector<unsigned char*> blocks(4000);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      blocks[i] = static_cast<unsigned char*>(frame_recycler::allocate(size));
+      std::memset(blocks[i], static_cast<int>(i % 251), size);
+    }
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      ASSERT_EQ(blocks[i][0], i % 251) << size;
+      ASSERT_EQ(blocks[i][size - 1], i % 251) << size;
+      frame_recycler::deallocate(blocks[i], size);
+    }
+  }
+}
+
+// 2000 is a size that nothing else here uses.
+TEST(frame_recycler, gives_back_what_it_does_not_keep) {
+  if (cordage::config::sanitized) GTEST_SKIP() << "under a sanitizer every block is really freed";
+  std::thread([] {
+    const std::int64_t before = counted_allocations::live;
+    std::vector<void*> blocks(10'000);
+    for (void*& block : blocks) block = frame_recycler::allocate(2000);
+    const std::int64_t in_use = counted_allocations::live;
+    for (void* const block : blocks) frame_recycler::deallocate(block, 2000);
+    const std::int64_t kept = counted_allocations::live;
+    EXPECT_LT(kept - before, (in_use - before) / 5);
+    const std::uint64_t made = counted_allocations::made;
+    for (std::size_t i = 0; i < 400; ++i) blocks[i] = frame_recycler::allocate(2000);
+    EXPECT_EQ(counted_allocations::made, made) << "what is kept is used";
+    for (std::size_t i = 0; i < 400; ++i) frame_recycler::deallocate(blocks[i], 2000);
+  }).join();
+  // What the thread had kept is there for others.
+  const std::uint64_t made = counted_allocations::made;
+  frame_recycler::deallocate(frame_recycler::allocate(2000), 2000);
+  EXPECT_EQ(counted_allocations::made, made);
+}
+
 cordage::task<int> trivial(int value) { co_return value; }
 
 TEST(frame_recycler, keeps_awaits_and_waits_of_a_running_strand_from_allocating) {
   if (cordage::config::sanitized) GTEST_SKIP() << "under a sanitizer every block is really freed";
-  const long allocated = cordage::run([]() -> cordage::task<long> {
+  const std::uint64_t allocated = cordage::run([]() -> cordage::task<std::uint64_t> {
     co_await trivial(1);
-    const long before = allocations;
+    const std::uint64_t before = counted_allocations::made;
     int sum = 0;
     for (int i = 0; i < 1000; ++i) {
       sum += co_await trivial(i);
       co_await cordage::yield_now();
     }
     EXPECT_EQ(sum, 999 * 500);
-    co_return allocations - before;
+    co_return counted_allocations::made - before;
   }());
-  EXPECT_EQ(allocated, 0);
+  EXPECT_EQ(allocated, 0U);
 }
 
 TEST(frame_recycler, lets_strands_be_spawned_and_joined_without_allocating) {
   if (cordage::config::sanitized) GTEST_SKIP() << "under a sanitizer every block is really freed";
-  const long allocated = cordage::run([]() -> cordage::task<long> {
+  const std::uint64_t allocated = cordage::run([]() -> cordage::task<std::uint64_t> {
     const auto once = [](int i) -> cordage::task<> {
       auto stackless = cordage::spawn(trivial, i);
       auto stackful = cordage::spawn([i] { return i; });
@@ -96,11 +111,11 @@ TEST(frame_recycler, lets_strands_be_spawned_and_joined_without_allocating) {
       EXPECT_EQ(co_await stackful, i);
     };
     co_await once(0);
-    const long before = allocations;
+    const std::uint64_t before = counted_allocations::made;
     for (int i = 0; i < 100; ++i) co_await once(i);
-    co_return allocations - before;
+    co_return counted_allocations::made - before;
   }());
-  EXPECT_EQ(allocated, 0);
+  EXPECT_EQ(allocated, 0U);
 }
 
 }  // namespace

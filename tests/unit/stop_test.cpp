@@ -13,6 +13,7 @@
 
 #include <cordage/fiber.hpp>
 #include <cordage/runtime.hpp>
+#include <cordage/runtime/worker.hpp>
 #include <cordage/scope.hpp>
 #include <cordage/task.hpp>
 #include <cordage/time.hpp>
@@ -251,6 +252,31 @@ TEST(stop, reaches_a_strand_that_only_awaits_tasks) {
   handle.request_stop();
   rt.run(yield_now());
   EXPECT_EQ(rounds, 0);
+}
+
+// While a strand that was asked to stop lives, every wait at its executor looks at its own strand's word, which costs.
+TEST(stop, is_forgotten_by_the_executor_when_the_strand_has_ended) {
+  run([]() -> task<> {
+    const executor& here = *detail::worker::current();
+    auto waits = []() -> task<> { co_await sleep_for(std::chrono::hours(1)); };
+    auto ends = []() -> task<> { co_return; };
+
+    auto waiting = spawn(waits);
+    co_await yield_now();
+    auto not_begun = spawn(ends);
+    waiting.request_stop();
+    not_begun.request_stop();
+    EXPECT_TRUE(here.any_stopping());
+    co_await waiting;
+    co_await not_begun;
+    EXPECT_FALSE(here.any_stopping());
+
+    auto ended = spawn(ends);
+    co_await yield_now();
+    ended.request_stop();
+    co_await yield_now();
+    EXPECT_FALSE(here.any_stopping());
+  }());
 }
 
 TEST(stop, waits_in_destructors_of_an_unwinding_fiber_are_shielded) {

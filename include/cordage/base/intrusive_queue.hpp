@@ -32,6 +32,12 @@ class intrusive_queue {
 
   Node* front() const noexcept { return first_; }
 
+  // Empties the queue: gives its first node, from which `next` leads to the others, or null.
+  Node* take_all() noexcept {
+    last_ = &first_;
+    return std::exchange(first_, nullptr);
+  }
+
   // Takes one node out of the middle, O(n); false if it is not here.
   bool remove(Node& node) noexcept {
     for (Node** link = &first_; *link != nullptr; link = &(*link)->next) {

@@ -43,21 +43,13 @@ auto value_or_raise(Result&& r) {
   return value_of(std::forward<Result>(r));
 }
 
-// A coroutine's wait for an operation.
-struct task_wait : wait {
-  explicit task_wait(promise_base& by) noexcept : promise(&by) {}
+// What waits: a stop has to know of it only if it can withdraw the operation.
+template <class Op>
+using node_for = std::conditional_t<can_be_withdrawn<std::remove_reference_t<Op>>, wait, resumable>;
 
-  union {
-    std::coroutine_handle<> waiter;  // set when the coroutine is suspended
-  };
-  promise_base* promise;
-
-  static void stopped(wait& w) noexcept { unwind_stopped(*static_cast<task_wait&>(w).promise); }
-};
-
-// Op is a reference where an lvalue is awaited.
+// A coroutine's wait for an operation. Op is a reference where an lvalue is awaited.
 template <class Op, error_mode Mode>
-class awaiter : task_wait {
+class awaiter : node_for<Op> {
   using operation_type = std::remove_reference_t<Op>;
   using result_type = decltype(std::declval<operation_type&>().get());
   static constexpr bool propagates = Mode == error_mode::propagate;
@@ -67,7 +59,7 @@ class awaiter : task_wait {
   static constexpr bool must_settle = propagates || may_stop<operation_type>;
 
  public:
-  awaiter(Op&& op, promise_base& by) : task_wait(by), op_(static_cast<Op&&>(op)) {
+  awaiter(Op&& op, [[maybe_unused]] promise_base& by) : op_(static_cast<Op&&>(op)) {
     if constexpr (requires { op_.attach(*by.on); }) op_.attach(*by.on);
   }
   awaiter(const awaiter&) = delete;
@@ -76,17 +68,18 @@ class awaiter : task_wait {
   // Everything is decided in one place, once.
   bool await_ready() const noexcept { return false; }
 
-  bool await_suspend(std::coroutine_handle<> self) {
-    strand& s = *promise->on;
-    waiter = self;
-    home = s.home;
-    if (s.stopping()) [[unlikely]] return queue(stop);
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> self) {
+    promise_base& by = self.promise();
+    waiter_ = self;
+    this->home = by.home;
+    if (by.stopping()) [[unlikely]] return queue(stop<Promise>);
     if (!op_.ready()) {
-      if (start(s)) return true;
-      return can_go_on() ? false : queue(end);
+      if (start<Promise>(by)) return true;
+      return can_go_on() ? false : queue(end<Promise>);
     }
-    if (!can_go_on()) [[unlikely]] return queue(end);
-    return home->spend() ? false : queue(resume);
+    if (!can_go_on()) [[unlikely]] return queue(end<Promise>);
+    return this->home->spend() ? false : queue(resume);
   }
 
   decltype(auto) await_resume() {
@@ -111,53 +104,73 @@ class awaiter : task_wait {
   }
 
   // True: the operation is under way, and neither it nor this awaiter may be touched any more.
-  bool start(strand& s) {
-    run = completed;
+  template <class Promise>
+  bool start(promise_base& by) {
+    this->run = completed<Promise>;
     if constexpr (withdrawable) {
-      type = &this_type;
-      s.waiting_on = this;
+      this->type = &type_of<Promise>;
+      by.on->waiting_on = this;
     }
     if (op_.start(*this)) return true;
-    if constexpr (withdrawable) s.waiting_on = nullptr;
+    if constexpr (withdrawable) by.on->waiting_on = nullptr;
     return false;
   }
 
   // Takes a turn of the queue first.
   bool queue(void (*then)(resumable&)) noexcept {
-    run = then;
+    this->run = then;
     wake(*this);
     return true;
   }
 
   // What the executor runs: the operation has completed;
+  template <class Promise>
   static void completed(resumable& node) {
     auto& self = static_cast<awaiter&>(node);
-    if constexpr (withdrawable) self.promise->on->waiting_on = nullptr;
+    if constexpr (withdrawable) self.template promise<Promise>().on->waiting_on = nullptr;
     if constexpr (must_settle) {
-      if (!self.can_go_on()) return end(self);
+      if (!self.can_go_on()) return end<Promise>(self);
     }
-    self.waiter.resume();
+    self.waiter_.resume();
   }
 
   // the coroutine goes on with what has completed before;
-  static void resume(resumable& node) { static_cast<awaiter&>(node).waiter.resume(); }
+  static void resume(resumable& node) { static_cast<awaiter&>(node).waiter_.resume(); }
 
   // the strand was stopped before the operation was begun;
-  static void stop(resumable& node) { unwind_stopped(*static_cast<awaiter&>(node).promise); }
-
-  // the operation ended in a way that ends the coroutine. Its frame, where this awaiter lives, is gone afterwards.
-  static void end(resumable& node) {
-    auto& self = static_cast<awaiter&>(node);
-    if constexpr (propagates) {
-      if (self.settled_) return propagate(*self.promise, self.settled_->error()).resume();
-    }
-    unwind_stopped(*self.promise);
+  template <class Promise>
+  static void stop(resumable& node) {
+    unwind_stopped(static_cast<awaiter&>(node).template promise<Promise>());
   }
 
+  // the operation ended in a way that ends the coroutine. Its frame, where this awaiter lives, is gone afterwards.
+  template <class Promise>
+  static void end(resumable& node) {
+    auto& self = static_cast<awaiter&>(node);
+    promise_base& by = self.template promise<Promise>();
+    if constexpr (propagates) {
+      if (self.settled_) return propagate(by, self.settled_->error()).resume();
+    }
+    unwind_stopped(by);
+  }
+
+  // For the walk that stops the strand.
   static cancel_result cancel(wait& w) noexcept { return static_cast<awaiter&>(w).op_.cancel(); }
+  template <class Promise>
+  static void stopped(wait& w) noexcept {
+    unwind_stopped(static_cast<awaiter&>(w).template promise<Promise>());
+  }
+  template <class Promise>
+  static constexpr wait_type type_of{cancel, stopped<Promise>, nullptr};
 
-  static constexpr wait_type this_type{cancel, task_wait::stopped, nullptr};
+  template <class Promise>
+  promise_base& promise() const noexcept {
+    return std::coroutine_handle<Promise>::from_address(waiter_.address()).promise();
+  }
 
+  union {
+    std::coroutine_handle<> waiter_;  // set when the coroutine is suspended
+  };
   [[no_unique_address]] Op op_;
   // What an error is looked for in before the coroutine is resumed.
   struct nothing {};
@@ -171,9 +184,8 @@ class task_awaiter : task_link {
 
  public:
   // Takes the frame over. An async has none where there was no memory for it.
-  task_awaiter(std::coroutine_handle<> frame, promise_base& by) noexcept {
+  explicit task_awaiter(std::coroutine_handle<> frame) noexcept {
     child = frame;
-    parent = &by;
     if constexpr (is_result<value_type>) {
       propagates = Mode == error_mode::propagate;
       if (!frame) [[unlikely]] std::construct_at(&failure, errc::out_of_memory);
@@ -190,26 +202,29 @@ class task_awaiter : task_link {
     return false;
   }
 
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<> self) noexcept {
+  template <class Parent>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Parent> self) noexcept {
+    Parent& by = self.promise();
     if constexpr (is_result<value_type>) {
-      if (!child) [[unlikely]] return propagate(*parent, failure);
+      if (!child) [[unlikely]] return propagate(by, failure);
     }
-    strand* const on = parent->on;
-    if (on->stopping()) [[unlikely]] {
-      unwind_stopped(*parent);
+    if (by.stopping()) [[unlikely]] {
+      unwind_stopped(by);
       return std::noop_coroutine();
     }
+    continuation = self;
+    parent = &by;
     const std::coroutine_handle<> frame = child;
     Child& promise = child_promise();
-    promise.continuation = self;
     promise.link = this;
-    promise.on = on;
+    promise.on = by.on;
+    promise.home = by.home;
     return frame;
   }
 
   decltype(auto) await_resume() {
     if constexpr (Mode == error_mode::propagate) {
-      return value_of(child_promise().value.take());
+      return value_of(take_from(*this, child_promise().value));
     } else if constexpr (Mode == error_mode::raise) {
       return value_or_raise(taken());
     } else {
@@ -224,7 +239,7 @@ class task_awaiter : task_link {
     if constexpr (is_result<value_type>) {
       if (!child) [[unlikely]] return fail(failure);
     }
-    return child_promise().value.take();
+    return take_from(*this, child_promise().value);
   }
 };
 
@@ -236,10 +251,10 @@ concept task_like = requires(X& x) {
 };
 
 template <error_mode Mode, class X>
-auto make_awaiter(X&& x, promise_base& by) {
+auto make_awaiter(X&& x, [[maybe_unused]] promise_base& by) {
   using plain = std::remove_cvref_t<X>;
   if constexpr (task_like<plain>) {
-    return task_awaiter<typename plain::promise_type, Mode>(x.release_frame(), by);
+    return task_awaiter<typename plain::promise_type, Mode>(x.release_frame());
   } else {
     using given = decltype(as_operation(std::forward<X>(x)));
     using kept = std::conditional_t<std::is_lvalue_reference_v<given>, given, std::remove_reference_t<given>>;

@@ -1,6 +1,9 @@
 // Where suspended work goes on: the contract of executors, and wake().
 #pragma once
 
+#include <cstdint>
+
+#include <cordage/base/atomic.hpp>
 #include <cordage/base/intrusive_queue.hpp>
 #include <cordage/context/resumable.hpp>
 #include <cordage/strands/clock.hpp>
@@ -31,6 +34,13 @@ class executor {
   // For awaiters, on the executor: takes one operation's worth from the budget of the turn; false if it is spent.
   bool spend() noexcept { return --budget_ > 0; }
 
+  // Whether any strand that is at home here was asked to stop and has not ended. Nearly always false, and then no wait
+  // has to look at its own strand's word: one cache line less in every turn. Relaxed, see strand::stopping.
+  bool any_stopping() const noexcept { return stopping_.load(detail::memory_order_relaxed) != 0; }
+  // For strands: one was asked to stop, from anywhere; it has ended.
+  void strand_stopping() noexcept { stopping_.fetch_add(1, detail::memory_order_relaxed); }
+  void stopping_ended() noexcept { stopping_.fetch_sub(1, detail::memory_order_relaxed); }
+
   // See detail::wake.
   static void wake(resumable& node) noexcept;
 
@@ -48,6 +58,7 @@ class executor {
   static constinit thread_local executor* running_;
 
  private:
+  detail::atomic<std::uint32_t> stopping_{0};  // how many strands were asked to stop and have not ended
   int budget_ = turn_budget;  // of the strand whose turn it is
 };
 

@@ -65,7 +65,7 @@ class alignas(64) fiber_base : public wait {
 
   // Called by code on this fiber before each wait: throws if the strand has been stopped.
   CORDAGE_ALWAYS_INLINE void before_wait() {
-    if (on->stopping()) [[unlikely]] stop_here();
+    if (home->any_stopping() && on->stopping()) [[unlikely]] stop_here();
   }
 
   // Called when an operation was ready: gives others a turn when the budget of this one is spent.

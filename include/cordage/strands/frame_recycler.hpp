@@ -1,40 +1,45 @@
 // Memory for coroutine frames and strand blocks: freed blocks are kept per thread, by size, and handed out again.
 //
 // Any thread. A block may be freed on another thread than it was taken on; it then joins that thread's list. In steady
-// state nothing reaches the general allocator. Each list is capped; what exceeds it is really freed. Under a sanitizer
-// every block is really freed, so that uses after free are seen. Blocks begin at cache lines: what a strand touches in
-// each of its turns then lies in as few of them as possible.
+// state nothing reaches the general allocator. Each list is capped; what exceeds it goes back, in batches, to where the
+// lists are filled from (src/strands/frame_depot.hpp). Under a sanitizer every block is really freed, so that uses after
+// free are seen. Blocks begin at cache lines: what a strand touches in each of its turns then lies in as few of them as
+// possible.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 
 #include <cordage/base/config.hpp>
 
 namespace cordage::detail {
 
+struct free_block {
+  free_block* next;
+};
+
 class frame_recycler {
  public:
+  static constexpr std::size_t step = 64;       // sizes are rounded up to multiples of it
+  static constexpr std::size_t largest = 2048;  // larger blocks are not kept
+
   // Null when memory is exhausted.
   static void* allocate(std::size_t size) noexcept;
   static void deallocate(void* block, std::size_t size) noexcept;
 
  private:
-  static constexpr std::size_t step = 64;
-  static constexpr std::size_t largest = 2048;
   static constexpr std::size_t classes = largest / step;
   static constexpr std::uint32_t blocks_kept = 1024;  // per class and thread: 2 MiB of the largest
 
-  struct block_header {
-    block_header* next;
-  };
   struct list {
-    block_header* first;
-    std::uint32_t room;  // how many more blocks may be kept; 0 until this thread's lists are set up
+    free_block* first;
+    std::uint32_t room;  // how many more blocks may be kept; 0 while this thread has no lists
   };
+  enum class lifetime : unsigned char { not_begun, begun, ended };
   struct cache {
     list lists[classes];
-    bool set_up;
+    lifetime state;
   };
   friend struct cache_cleanup;
 
@@ -43,8 +48,7 @@ class frame_recycler {
 
   CORDAGE_RARELY_CALLED static void* allocate_slowly(std::size_t size) noexcept;
   CORDAGE_RARELY_CALLED static void deallocate_slowly(void* block, std::size_t size) noexcept;
-  static void really_free(void* block) noexcept;
-  static void set_up() noexcept;
+  static bool has_lists() noexcept;
 
   // Without a constructor or destructor of its own, so that an access needs no check whether it is initialized.
   static constinit thread_local cache mine;
@@ -54,7 +58,7 @@ class frame_recycler {
 inline void* frame_recycler::allocate(std::size_t size) noexcept {
   if (!config::sanitized && size <= largest) [[likely]] {
     list& from = mine.lists[class_of(size)];
-    if (block_header* const block = from.first; block != nullptr) [[likely]] {
+    if (free_block* const block = from.first; block != nullptr) [[likely]] {
       from.first = block->next;
       ++from.room;
       return block;
@@ -67,9 +71,7 @@ inline void frame_recycler::deallocate(void* block, std::size_t size) noexcept {
   if (!config::sanitized && size <= largest) [[likely]] {
     list& to = mine.lists[class_of(size)];
     if (to.room != 0) [[likely]] {
-      auto* const header = static_cast<block_header*>(block);
-      header->next = to.first;
-      to.first = header;
+      to.first = ::new (block) free_block{to.first};
       --to.room;
       return;
     }

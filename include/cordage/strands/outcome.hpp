@@ -12,10 +12,6 @@
 
 namespace cordage::detail {
 
-CORDAGE_RARELY_CALLED inline void destroy_exception(std::exception_ptr& exception) noexcept {
-  std::destroy_at(&exception);
-}
-
 enum class outcome_state : unsigned char { pending, value, exception, stopped };
 
 // How a value is kept: references as pointers, void as nothing.
@@ -32,18 +28,23 @@ struct stored<void> {
   using type = std::monostate;
 };
 
+// What a coroutine keeps of its own outcome: its value. Its exception goes to whoever awaits it, so that a frame whose
+// value needs no destruction needs none either.
+//
 // One thread at a time. Set once, taken once.
 template <class T>
-class outcome {
+class value_slot {
+ public:
   using kept = typename stored<T>::type;
 
- public:
-  outcome() noexcept {}
-  outcome(const outcome&) = delete;
-  outcome& operator=(const outcome&) = delete;
-  ~outcome() {
+  value_slot() noexcept {}
+  value_slot(const value_slot&) = delete;
+  value_slot& operator=(const value_slot&) = delete;
+  ~value_slot()
+    requires std::is_trivially_destructible_v<kept>
+  = default;
+  ~value_slot() {
     if (state_ == outcome_state::value) std::destroy_at(&value_);
-    if (state_ == outcome_state::exception) [[unlikely]] destroy_exception(exception_);
   }
 
   outcome_state state() const noexcept { return state_; }
@@ -58,27 +59,13 @@ class outcome {
     state_ = outcome_state::value;
   }
 
-  void set_exception(std::exception_ptr exception) noexcept {
-    std::construct_at(&exception_, std::move(exception));
-    state_ = outcome_state::exception;
-  }
+  // For ends without a value.
+  void set_state(outcome_state ended) noexcept { state_ = ended; }
 
-  void set_stopped() noexcept { state_ = outcome_state::stopped; }
-
-  // Moves what the other holds in here, where nothing is yet.
-  void adopt(outcome& other) {
-    if (other.state_ == outcome_state::value) std::construct_at(&value_, std::move(other.value_));
-    if (other.state_ == outcome_state::exception) std::construct_at(&exception_, std::move(other.exception_));
-    state_ = other.state_;
-  }
-
-  // Only in state value; the reference is good as long as the outcome.
+  // Only in state value; the reference is good as long as the slot.
   kept& value() noexcept { return value_; }
-  const std::exception_ptr& exception() const noexcept { return exception_; }
 
-  // The value, or the exception thrown. Not after a stop, which is for the caller to see first.
   T take() {
-    if (state_ != outcome_state::value) [[unlikely]] rethrow();
     if constexpr (std::is_void_v<T>) {
       return;
     } else if constexpr (std::is_reference_v<T>) {
@@ -89,16 +76,42 @@ class outcome {
   }
 
  private:
-  [[noreturn]] void rethrow() {
-    expects(state_ == outcome_state::exception, "a value was taken from something that has not ended with one");
+  union {
+    kept value_;
+  };
+  outcome_state state_ = outcome_state::pending;
+};
+
+// The whole outcome, kept where nobody is sure to ask for it.
+template <class T>
+class outcome : public value_slot<T> {
+ public:
+  void set_exception(std::exception_ptr exception) noexcept {
+    exception_ = std::move(exception);
+    this->set_state(outcome_state::exception);
+  }
+  // Moves the value of a coroutine in here, if it has one.
+  void adopt(value_slot<T>& from) {
+    if (from.state() != outcome_state::value) return;
+    if constexpr (std::is_void_v<T>) {
+      this->set_value();
+    } else {
+      this->set_value(from.take());
+    }
+  }
+  void set_stopped() noexcept { this->set_state(outcome_state::stopped); }
+
+  const std::exception_ptr& exception() const noexcept { return exception_; }
+
+  // The value, or the exception thrown. Not after a stop, which is for the caller to see first.
+  T take() {
+    if (this->state() == outcome_state::value) [[likely]] return value_slot<T>::take();
+    expects(this->state() == outcome_state::exception, "a value was taken from something that has not ended with one");
     std::rethrow_exception(exception_);
   }
 
-  union {
-    kept value_;
-    std::exception_ptr exception_;
-  };
-  outcome_state state_ = outcome_state::pending;
+ private:
+  std::exception_ptr exception_;
 };
 
 // Runs f and keeps what it gives or throws.

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <coroutine>
+#include <exception>
 #include <memory>
 #include <utility>
 
 #include <cordage/result.hpp>
+#include <cordage/strands/outcome.hpp>
 #include <cordage/strands/strand.hpp>
 
 namespace cordage::detail {
@@ -25,28 +27,70 @@ enum class frame_end : unsigned char {
 // destroyed from the innermost outwards, one after another, however deep they are nested.
 struct task_link {
   task_link() noexcept {}
+  ~task_link() {}
 
-  std::coroutine_handle<> child;   // null once the frame is destroyed
-  promise_base* parent = nullptr;  // the awaiting coroutine; null where a strand or a combinator begins: a root_link
-  // The rest is for children whose value is a result, and not written for others: every await would pay for it.
   union {
-    error failure;  // what the child ended with, once it is destroyed
+    // The awaiting coroutine, which is resumed at the end: null where a strand or a combinator begins, in a root_link.
+    // Like `parent` set when the child is started, and not written before.
+    std::coroutine_handle<> continuation;
   };
-  bool propagates;  // the parent said `!` and can pass an error on
+  std::coroutine_handle<> child;  // null once the frame is destroyed
+  promise_base* parent;           // the promise of `continuation`
+  // The rest is not written where it is not needed: every await would pay for it.
+  union {
+    error failure;                 // what a child whose value is a result ended with, once it is destroyed
+    std::exception_ptr exception;  // what the child ended with, if its state says so; until it is thrown
+  };
+  bool propagates;  // where the child's value is a result: the parent said `!` and can pass an error on
 };
+
+inline std::exception_ptr take_exception(task_link& link) noexcept {
+  std::exception_ptr taken = std::move(link.exception);
+  std::destroy_at(&link.exception);
+  return taken;
+}
+
+// Ends a wait for a child that has no value. Rare, and so kept out of the coroutines' own code.
+[[noreturn]] CORDAGE_RARELY_CALLED inline void rethrow(task_link& link, outcome_state ended) {
+  expects(ended == outcome_state::exception, "a task was awaited whose body ended without a value");
+  std::rethrow_exception(take_exception(link));
+}
+
+// The value of a child that has ended, or its exception thrown.
+template <class T>
+T take_from(task_link& link, value_slot<T>& slot) {
+  if (const outcome_state ended = slot.state(); ended != outcome_state::value) [[unlikely]] {
+    slot.set_state(outcome_state::pending);
+    rethrow(link, ended);
+  }
+  return slot.take();
+}
 
 // Where a strand or a combinator begins, which is told how the outermost coroutine ended.
 struct root_link : task_link {
-  explicit root_link(void (*tell)(root_link&, frame_end) noexcept) noexcept : ended(tell) {}
+  explicit root_link(void (*tell)(root_link&, frame_end) noexcept) noexcept : ended(tell) {
+    std::construct_at(&continuation);
+    parent = nullptr;
+  }
   void (*ended)(root_link&, frame_end) noexcept;
 };
 
 class promise_base {
  public:
-  std::coroutine_handle<> continuation;  // who is resumed at the end; null where there is no parent
   // Set when the coroutine is started.
   task_link* link;
   strand* on;
+  executor* home;  // of the strand; here too, since the strand's own cache line is not needed for much else
+
+  // In a catch block. Rare, like rethrow.
+  CORDAGE_RARELY_CALLED void keep_current_exception() noexcept {
+    std::construct_at(&link->exception, std::current_exception());
+  }
+
+  // Asked before each wait.
+  bool stopping() const noexcept { return home->any_stopping() && on->stopping(); }
+
+  void start_as_root(root_link& at, strand& of) noexcept { link = &at, on = &of, home = of.home; }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
 };
@@ -59,7 +103,7 @@ CORDAGE_RARELY_CALLED inline void end_root(promise_base& outermost, frame_end ho
 
 // Destroys the frame of `innermost`, which is suspended, and those that await it, up to where the strand or a
 // combinator began, which is told. Iterative: a million frames need no stack.
-inline void unwind_stopped(promise_base& innermost) noexcept {
+CORDAGE_RARELY_CALLED inline void unwind_stopped(promise_base& innermost) noexcept {
   promise_base* at = &innermost;
   for (;;) {
     task_link& link = *at->link;
@@ -78,7 +122,6 @@ inline void unwind_stopped(promise_base& innermost) noexcept {
   promise_base* at = &innermost;
   for (;;) {
     task_link& link = *at->link;
-    const std::coroutine_handle<> continuation = at->continuation;
     at = link.parent;
     std::exchange(link.child, {}).destroy();
     std::construct_at(&link.failure, failure);
@@ -87,7 +130,7 @@ inline void unwind_stopped(promise_base& innermost) noexcept {
       root.ended(root, frame_end::failed);
       return std::noop_coroutine();
     }
-    if (!link.propagates) return continuation;
+    if (!link.propagates) return link.continuation;
   }
 }
 
@@ -103,7 +146,7 @@ struct final_awaiter {
       if (promise.link->parent != nullptr && promise.link->propagates && promise.holds_error()) [[unlikely]]
         return propagate(promise, promise.value.value().error());
     }
-    if (promise.continuation) [[likely]] return promise.continuation;
+    if (const auto continuation = promise.link->continuation; continuation) [[likely]] return continuation;
     end_root(promise, frame_end::completed);
     return std::noop_coroutine();
   }

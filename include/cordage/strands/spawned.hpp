@@ -205,16 +205,19 @@ class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, ro
         },
         [&](std::exception_ptr exception) { self.value.set_exception(std::move(exception)); });
     if (!self.child) return self.conclude();
-    promise_type& promise = self.child_promise();
-    promise.link = &self;
-    promise.on = &self;
+    self.child_promise().start_as_root(self, self);
     self.child.resume();
   }
 
   static void on_ended(root_link& link, frame_end how) noexcept {
     auto& self = static_cast<task_strand&>(link);
     if (how == frame_end::completed) {
-      self.value.adopt(self.child_promise().value);
+      auto& slot = self.child_promise().value;
+      if (slot.state() == outcome_state::exception) {
+        self.value.set_exception(take_exception(self));
+      } else {
+        self.value.adopt(slot);
+      }
       std::exchange(self.child, {}).destroy();
     } else if (how == frame_end::stopped) {
       self.value.set_stopped();

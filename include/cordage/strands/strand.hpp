@@ -59,11 +59,17 @@ class strand : public list_hook<strand> {
   // When the outcome is known: ends the strand, now or when the walk that is on its way has arrived.
   void end_when_walked() noexcept {
     // Relaxed: a request that this does not see finds the strand ended and posts nothing.
-    if ((word_.fetch_or(ended_bit, memory_order_relaxed) & stop_bit) == 0 || walked_) end();
+    if ((word_.fetch_or(ended_bit, memory_order_relaxed) & stop_bit) == 0) return end();
+    if (walked_) end_stopped();
   }
 
  private:
   static void walk(resumable& node);
+
+  void end_stopped() noexcept {
+    home->stopping_ended();
+    end();
+  }
 
   // Bits: a stop was requested, set by the first request_stop, read by the strand's waits; the strand has its outcome,
   // set by its executor.
@@ -82,6 +88,7 @@ class strand : public list_hook<strand> {
 inline bool strand::request_stop() noexcept {
   // Relaxed: the post below publishes; see stopping().
   if (word_.fetch_or(stop_bit, memory_order_relaxed) != 0) return false;
+  home->strand_stopping();
   stop_walk_.owner = this;
   home->post(stop_walk_);
   return true;
@@ -97,7 +104,7 @@ inline void strand::release() noexcept {
 inline void strand::walk(resumable& node) {
   strand& s = *static_cast<walk_node&>(node).owner;
   s.walked_ = true;
-  if ((s.word_.load(memory_order_relaxed) & ended_bit) != 0) return s.end();
+  if ((s.word_.load(memory_order_relaxed) & ended_bit) != 0) return s.end_stopped();
   wait* const current = s.waiting_on;
   if (current == nullptr || current->type->cancel(*current) == cancel_result::too_late) return;
   s.waiting_on = nullptr;

@@ -38,7 +38,7 @@ class task_promise_base : public promise_base {
 
   static void operator delete(void* frame, std::size_t size) noexcept { frame_recycler::deallocate(frame, size); }
 
-  outcome<T> value;
+  value_slot<T> value;
 };
 
 template <class T>
@@ -75,7 +75,9 @@ class task_operation : root_link {
   task_operation(task_operation&& other) noexcept : task_operation(std::exchange(other.child, {})) {}
   task_operation& operator=(task_operation&&) = delete;
   ~task_operation() {
-    if (child) child.destroy();
+    if (!child) return;
+    if (child_promise().value.state() == outcome_state::exception) std::destroy_at(&exception);
+    child.destroy();
   }
 
   void attach(strand& on) noexcept { on_ = &on; }
@@ -87,9 +89,7 @@ class task_operation : root_link {
 
   // The body runs inside start until its first real wait. If it ends there the awaiter goes on without a hop.
   bool start(resumable& node) noexcept {
-    Promise& promise = child_promise();
-    promise.link = this;
-    promise.on = on_;
+    child_promise().start_as_root(*this, *on_);
     waiter_ = &node;
     phase_ = phase::starting;
     child.resume();
@@ -108,7 +108,7 @@ class task_operation : root_link {
     if constexpr (is_result<value_type>) {
       if (!child) return fail(failure);
     }
-    return child_promise().value.take();
+    return take_from(*this, child_promise().value);
   }
 
  private:
