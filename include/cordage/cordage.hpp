@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cordage/checked.hpp>
+#include <cordage/coroutine.hpp>
 #include <cordage/endpoint.hpp>
 #include <cordage/failure.hpp>
 #include <cordage/fiber.hpp>

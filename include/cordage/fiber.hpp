@@ -75,18 +75,15 @@ CORDAGE_ALWAYS_INLINE auto await(checked_awaitable<X>&& x) {
   return detail::value_or_raise(detail::await_operation(fiber, op));
 }
 
-// Trivially destructible, so that GCC 12 handles temporaries of it.
-struct fiber_options {
-  std::string_view name = {};  // copied, at most 23 bytes; seen in messages and debuggers
-  std::size_t stack_size = detail::default_stack_size;  // bytes; rounded up to a power of two
-};
+// Name, stack_size, allow_unguarded: see context/stackful.hpp.
+using fiber_options = stack_options;
 
 namespace detail {
 
 // Runs a call on a fiber and keeps what becomes of it. A stop is an outcome like the others.
 template <class R, class Call>
-void run_on_fiber(outcome<R>& into, Call& call) noexcept {
-  catching_special<fiber_unwind>(
+void run_on_fiber(const fiber_base& self, outcome<R>& into, Call& call) noexcept {
+  catching_special<stack_unwind>(
       [&] {
         if constexpr (std::is_void_v<R>) {
           call();
@@ -95,9 +92,8 @@ void run_on_fiber(outcome<R>& into, Call& call) noexcept {
           into.set_value(call());
         }
       },
-      [&](fiber_unwind& unwound) {
-        unwound.arrived();
-        into.set_stopped();
+      [&](stack_unwind& unwound) {
+        if (unwound.arrives_at(self)) into.set_stopped();
       },
       [&](std::exception_ptr exception) {
         if constexpr (is_result<R> && config::hosted) {
@@ -130,13 +126,13 @@ template <class R, class Call>
 class awaited_fiber_of final : public awaited_fiber<R> {
  public:
   template <class... Args>
-  awaited_fiber_of(const stack& on_stack, void* frames_top, std::string_view name, Args&&... args)
+  awaited_fiber_of(stack& on_stack, void* frames_top, std::string_view name, Args&&... args)
       : awaited_fiber<R>(on_stack, frames_top, name), call_(std::forward<Args>(args)...) {
     this->destroy = [](awaited_fiber<R>* self) noexcept { destroy_on_stack(static_cast<awaited_fiber_of*>(self)); };
   }
 
  private:
-  void body() noexcept override { run_on_fiber(this->value, call_); }
+  void body() noexcept override { run_on_fiber(*this, this->value, call_); }
 
   Call call_;
 };
@@ -192,7 +188,7 @@ class [[nodiscard]] fiber {
     using call = detail::stored_call_of<F, Args...>;
     static_assert(!detail::awaitable_here<R>, "this function returns a task or an operation: await that instead");
     fiber_.reset(detail::make_on_stack<detail::awaited_fiber_of<R, call>>(
-        options.stack_size, options.name, std::forward<F>(f), std::forward<Args>(args)...));
+        options, std::forward<F>(f), std::forward<Args>(args)...));
   }
 
   // False once it was moved from or awaited.

@@ -1,26 +1,33 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <bit>
+#include <algorithm>
 #include <cerrno>
-#include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <mutex>
+#include <new>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
-#include <cordage/base/config.hpp>
 #include <cordage/base/exceptions.hpp>
 #include <cordage/context/stack.hpp>
+
+#include "slab.hpp"
 
 #include CORDAGE_VALGRIND_HEADER
 
 namespace cordage::detail {
+
+constinit thread_local stack_pool::cache stack_pool::mine{};
+
+atomic<slab*> slab::newest{nullptr};
+
 namespace {
 
-constexpr std::size_t smallest_size = 16 * 1024;
-constexpr unsigned size_classes = 17;  // powers of two, 16 KiB to 1 GiB
 constexpr std::size_t slab_bytes = 4 * 1024 * 1024;
-constexpr std::size_t colours = 48;
-constexpr std::size_t colour_step = 64;
+constexpr std::size_t warm_bytes = 64 * 1024 * 1024;  // what a thread keeps of one size
 
 // MADV_GUARD_INSTALL, Linux 6.13; Debian's headers are older than the kernels it may run on.
 constexpr int advice_guard_install = 102;
@@ -30,129 +37,184 @@ std::size_t page_size() noexcept {
   return size;
 }
 
-// A free stack carries its own list node in its topmost bytes, which its last fiber has touched already.
-struct free_stack {
-  free_stack* next;
-  stack self;
-};
-
-free_stack* node_of(const stack& s) noexcept { return reinterpret_cast<free_stack*>(s.top - sizeof(free_stack)); }
-
-struct free_lists {
-  free_stack* first[size_classes] = {};
-
-  void push(const stack& s) noexcept {
-    free_stack* const node = node_of(s);
-    *node = {first[s.size_class], s};
-    first[s.size_class] = node;
-  }
-  bool pop(unsigned size_class, stack& out) noexcept {
-    free_stack* const node = first[size_class];
-    if (node == nullptr) return false;
-    first[size_class] = node->next;
-    out = node->self;
-    return true;
-  }
-};
-
-// What ended threads leave behind, for the next thread in need.
-struct shared_lists {
-  std::mutex mutex;
-  free_lists lists;
-};
-
-shared_lists& shared() {
-  static shared_lists* const lists = new shared_lists;  // outlives every thread, so it is never destroyed
-  return *lists;
+// Whether the kernel refuses to read this byte. It reads on behalf of write(2): EFAULT instead of a signal.
+bool faults(const void* at) noexcept {
+  int ends[2];
+  if (::pipe(ends) != 0) return false;
+  const bool refused = ::write(ends[1], at, 1) < 0 && errno == EFAULT;
+  ::close(ends[0]);
+  ::close(ends[1]);
+  return refused;
 }
 
-struct thread_lists : free_lists {
-  ~thread_lists() {
-    shared_lists& to = shared();
-    const std::lock_guard lock(to.mutex);
-    for (unsigned c = 0; c < size_classes; ++c)
-      for (stack s; pop(c, s);) to.lists.push(s);
-  }
-};
-
-thread_local thread_lists mine;
-
-// An emulator may answer 0 to an advice it does not know, so only a write that really faults counts. The kernel does
-// the writing side of it, on behalf of write(2): EFAULT instead of a signal.
+// An emulator may answer 0 to an advice it does not know, so only an access that really faults counts.
 bool guard_advice_works() noexcept {
+  if (const char* const asked = std::getenv("CORDAGE_STACK_GUARD"); asked != nullptr) {
+    if (std::string_view(asked) == "mprotect") return false;
+  }
   const std::size_t page = page_size();
   void* const probe = ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (probe == MAP_FAILED) return false;
-  bool works = false;
-  int ends[2];
-  if (::madvise(probe, page, advice_guard_install) == 0 && ::pipe(ends) == 0) {
-    works = ::write(ends[1], probe, 1) < 0 && errno == EFAULT;
-    ::close(ends[0]);
-    ::close(ends[1]);
-  }
+  const bool works = ::madvise(probe, page, advice_guard_install) == 0 && faults(probe);
   ::munmap(probe, page);
   return works;
+}
+
+// 0, or the error.
+int install_guard(std::byte* page) noexcept {
+  static const bool by_advice = guard_advice_works();
+  const int failed = by_advice ? ::madvise(page, page_size(), advice_guard_install)
+                               : ::mprotect(page, page_size(), PROT_NONE);
+  return failed == 0 ? 0 : errno;
 }
 
 [[noreturn]] void no_more_stacks(int code, const char* what) {
   throw_exception<std::system_error>(what, std::error_code(code, std::system_category()), what);
 }
 
-void install_guard(std::byte* page) {
-  static const bool by_advice = guard_advice_works();
-  const int failed = by_advice ? ::madvise(page, page_size(), advice_guard_install)
-                               : ::mprotect(page, page_size(), PROT_NONE);
-  if (failed != 0)
-    no_more_stacks(errno, "cordage: cannot guard a fiber's stack; with many fibers raise vm.max_map_count "
-                          "(each guard costs two mappings on kernels before 6.13)");
-}
+// Maps a slab of stacks that are all cold.
+slab& map_slab(std::uint32_t size_class, bool may_be_unguarded) {
+  auto made = std::make_unique<slab>();
+  made->page = page_size();
+  made->size_class = size_class;
+  made->stride = (stack_pool::smallest_size << size_class) + made->page;
+  made->count = made->stride * 2 > slab_bytes ? 1 : static_cast<std::uint32_t>(slab_bytes / made->stride);
+  made->cold.reserve(made->count);
+  for (std::uint32_t i = made->count; i-- > 0;) made->cold.push_back(i);
 
-// Maps a slab, keeps its first stack for the caller and the others in the thread's list. A slab is never unmapped:
-// its stacks are handed from thread to thread.
-stack map_slab(unsigned size_class) {
-  const std::size_t page = page_size();
-  const std::size_t stride = (smallest_size << size_class) + page;
-  const std::size_t count = stride * 2 > slab_bytes ? 1 : slab_bytes / stride;
-  void* const memory = ::mmap(nullptr, stride * count, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const std::size_t bytes = made->stride * made->count;
+  void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED)
     no_more_stacks(errno, "cordage: cannot map a fiber's stack; the address space or vm.max_map_count is used up");
-  auto* const base = static_cast<std::byte*>(memory);
+  made->base = static_cast<std::byte*>(memory);
   // A huge page would commit two megabytes for the first byte touched. Where the advice is unknown there are none.
-  ::madvise(memory, stride * count, MADV_NOHUGEPAGE);
-  for (std::size_t i = 0; i < count; ++i) install_guard(base + i * stride);
+  ::madvise(memory, bytes, MADV_NOHUGEPAGE);
 
-  stack first;
-  for (std::size_t i = count; i-- > 0;) {
-    std::byte* const low = base + i * stride + page;
-    stack s{low, base + (i + 1) * stride - colour_step * (i % colours), size_class};
-    announce_stack_to_valgrind(low, s.size());
-    if (i == 0) {
-      first = s;
-    } else {
-      mine.push(s);
+  int failed = 0;
+  for (std::uint32_t i = 0; i < made->count && failed == 0; ++i) failed = install_guard(made->base + i * made->stride);
+  made->guarded = failed == 0;
+  if (failed != 0 && !may_be_unguarded) {
+    ::munmap(memory, bytes);
+    no_more_stacks(failed, "cordage: cannot guard a fiber's stack; with many fibers raise vm.max_map_count (each guard "
+                           "costs two mappings on kernels before 6.13), or set allow_unguarded");
+  }
+  for (std::uint32_t i = 0; i < made->count; ++i) {
+    auto* const low = made->low_of(i);
+    announce_stack_to_valgrind(low, static_cast<std::size_t>(reinterpret_cast<std::byte*>(made->stack_at(i)) - low));
+  }
+  return made.release()->publish();
+}
+
+// Stacks that nobody uses and no thread keeps. They are cold: without pages, and known by their number in the slab.
+class depot {
+ public:
+  stack& take(std::uint32_t size_class, bool may_be_unguarded) {
+    const std::lock_guard lock(mutex_);
+    if (slab* const owner = with_cold_[size_class][1]; owner != nullptr) return take_from(*owner);
+    if (slab* const owner = with_cold_[size_class][0]; owner != nullptr && may_be_unguarded) return take_from(*owner);
+    slab& fresh = map_slab(size_class, may_be_unguarded);
+    list(fresh);
+    return take_from(fresh);
+  }
+
+  // Chained by `next`. Their pages go back to the system.
+  void give_back(stack* chain) noexcept {
+    const std::lock_guard lock(mutex_);
+    while (chain != nullptr) {
+      stack& taken = *chain;
+      chain = taken.next;
+      slab& owner = *taken.owner;
+      const std::uint32_t index = owner.index_of(taken.low);
+      ::madvise(owner.low_of(index), owner.stride - owner.page, MADV_DONTNEED);
+      if (owner.cold.empty()) list(owner);
+      owner.cold.push_back(index);  // within the capacity that it was made with
     }
   }
-  return first;
+
+ private:
+  slab*& list_of(const slab& of) noexcept { return with_cold_[of.size_class][of.guarded ? 1 : 0]; }
+
+  void list(slab& owner) noexcept { owner.next_with_cold = std::exchange(list_of(owner), &owner); }
+
+  // From the first of its list.
+  stack& take_from(slab& owner) noexcept {
+    const std::uint32_t index = owner.cold.back();
+    owner.cold.pop_back();
+    if (owner.cold.empty()) list_of(owner) = owner.next_with_cold;
+    return *::new (owner.stack_at(index)) stack{.next = nullptr,
+                                                .low = owner.low_of(index),
+                                                .occupant = nullptr,
+                                                .owner = &owner,
+                                                .size_class = static_cast<std::uint8_t>(owner.size_class),
+                                                .guarded = owner.guarded,
+                                                .name_length = 0,
+                                                .name = {}};
+  }
+
+  std::mutex mutex_;
+  slab* with_cold_[stack_pool::size_classes][2] = {};  // by size and whether guarded
+};
+
+depot& the_depot() {
+  static depot* const made = new depot;  // outlives every thread, so it is never destroyed
+  return *made;
 }
 
 }  // namespace
 
-stack take_stack(std::size_t size) {
-  if (size > (smallest_size << (size_classes - 1)))
-    no_more_stacks(EINVAL, "cordage: a fiber's stack can have 1 GiB at most");
-  const std::size_t rounded = std::bit_ceil(size < smallest_size ? smallest_size : size);
-  const auto size_class = static_cast<unsigned>(std::countr_zero(rounded) - std::countr_zero(smallest_size));
-  stack taken;
-  if (mine.pop(size_class, taken)) return taken;
-  {
-    shared_lists& from = shared();
-    const std::lock_guard lock(from.mutex);
-    if (from.lists.pop(size_class, taken)) return taken;
+// When the thread ends its stacks go cold, for others to take.
+struct stack_cleanup {
+  ~stack_cleanup() {
+    stack_pool::mine.state = stack_pool::lifetime::ended;
+    for (auto& each : stack_pool::mine.lists) {
+      each.room = 0;
+      the_depot().give_back(std::exchange(each.first, nullptr));
+    }
   }
-  return map_slab(size_class);
+  void touch() noexcept {}
+};
+
+// Whether this thread keeps stacks: from the first that it takes until its end.
+bool stack_pool::keeps_stacks() noexcept {
+  if (mine.state == lifetime::not_begun) {
+    static thread_local stack_cleanup at_thread_end;
+    at_thread_end.touch();
+    mine.state = lifetime::begun;
+    for (std::uint32_t c = 0; c < size_classes; ++c)
+      mine.lists[c].room = static_cast<std::uint32_t>(std::max(warm_bytes / (smallest_size << c), std::size_t{4}));
+  }
+  return mine.state == lifetime::begun;
 }
 
-void give_back(stack taken) noexcept { mine.push(taken); }
+stack& stack_pool::take_slowly(std::size_t size, bool may_be_unguarded) {
+  if (size > largest_size) no_more_stacks(EINVAL, "cordage: a fiber's stack can have 1 GiB at most");
+  keeps_stacks();
+  return the_depot().take(class_of(size), may_be_unguarded);
+}
+
+// Half of a list that is full goes back, the half that was used less recently.
+void stack_pool::give_back_slowly(stack& taken) noexcept {
+  taken.next = nullptr;
+  list& kept = mine.lists[taken.size_class];
+  if (!taken.guarded || !keeps_stacks()) return the_depot().give_back(&taken);
+  if (kept.room == 0) {
+    std::uint32_t length = 0;
+    for (const stack* each = kept.first; each != nullptr; each = each->next) ++length;
+    stack* last_kept = kept.first;
+    for (std::uint32_t i = 1; i < length / 2; ++i) last_kept = last_kept->next;
+    the_depot().give_back(std::exchange(last_kept->next, nullptr));
+    kept.room = length - length / 2;
+  }
+  give_back(taken);
+}
+
+std::size_t touched_bytes(stack& of) noexcept {
+  const std::size_t page = page_size();
+  std::byte* at = of.low;
+  for (unsigned char resident = 0; at < of.top(); at += page) {
+    if (::mincore(at, page, &resident) != 0 || (resident & 1) != 0) break;
+  }
+  return static_cast<std::size_t>(of.top() - at);
+}
 
 }  // namespace cordage::detail

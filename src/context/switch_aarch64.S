@@ -1,9 +1,9 @@
-/* cordage_switch_opaque for AArch64, AAPCS64: the switch of include/cordage/context/switch_aarch64.hpp for callers
- * that cannot inline it.
+/* AArch64, AAPCS64: where a stack begins, and the switch of include/cordage/context/switch_aarch64.hpp for callers that
+ * cannot inline it.
  *
- *   x0  argument           from, to: machine_context { 0 sp, 8 fp, 16 pc }
- *   x1  from
- *   x2  to
+ *   machine_context { 0 sp, 8 fp, 16 pc }
+ *
+ * cordage_switch_opaque(x0 from, x1 to)
  *
  * The frame that a suspended caller leaves on its stack, from the saved sp upwards:
  *
@@ -13,17 +13,19 @@
  *
  * x29 travels in the context itself. The way back is `br`, not `ret`: there is no matching call on this stack. */
 #ifdef __APPLE__
-# define SYMBOL _cordage_switch_opaque
+# define SWITCH _cordage_switch_opaque
+# define ROOT _cordage_stack_root
 #else
-# define SYMBOL cordage_switch_opaque
+# define SWITCH cordage_switch_opaque
+# define ROOT cordage_stack_root
 #endif
     .text
-    .globl  SYMBOL
+    .globl  SWITCH
     .p2align 4
 #ifndef __APPLE__
-    .type   SYMBOL, %function
+    .type   SWITCH, %function
 #endif
-SYMBOL:
+SWITCH:
     .cfi_startproc
     hint    #34                         /* bti c */
     sub     sp, sp, #160
@@ -41,12 +43,11 @@ SYMBOL:
     stp     d14, d15, [sp, #144]
     adr     x16, 1f
     mov     x17, sp
-    stp     x17, x29, [x1]
-    str     x16, [x1, #16]
-    ldp     x17, x29, [x2]
-    ldr     x16, [x2, #16]
+    stp     x17, x29, [x0]
+    str     x16, [x0, #16]
+    ldp     x17, x29, [x1]
+    ldr     x16, [x1, #16]
     mov     sp, x17
-    mov     x30, xzr
     br      x16
 1:
     hint    #36                         /* bti j */
@@ -67,6 +68,40 @@ SYMBOL:
     br      x16
     .cfi_endproc
 #ifndef __APPLE__
-    .size   SYMBOL, .-SYMBOL
+    .size   SWITCH, .-SWITCH
+#endif
+
+/* cordage_stack_root: the outermost frame of a stack. A root_frame lies at its stack pointer:
+ *
+ *    0  argument
+ *    8  entry
+ *   16  outside: where the pointer is to the context of whoever has entered this stack
+ *
+ * Unwinders go on from here in that context: the canonical frame address is its sp, and pc and x29 are found in it. It
+ * is marked as a signal frame, or gdb would stop where the other stack lies at lower addresses, and unwinders would
+ * look for the caller before its pc. A suspended stack finds a context of zeros, where they stop.
+ *
+ * Source: DWARF 5, sections 2.5 and 6.4.2; DWARF for the Arm 64-bit Architecture, section 4.1. */
+    .globl  ROOT
+    .p2align 4
+#ifndef __APPLE__
+    .type   ROOT, %function
+#endif
+ROOT:
+    .cfi_startproc
+    .cfi_signal_frame
+    /* def_cfa_expression: breg31 (sp) 16, deref, deref, deref */
+    .cfi_escape 0x0f, 5, 0x8f, 16, 0x06, 0x06, 0x06
+    /* expression, x30: breg31 16, deref, deref, plus_uconst 16 */
+    .cfi_escape 0x10, 30, 6, 0x8f, 16, 0x06, 0x06, 0x23, 16
+    /* expression, x29 */
+    .cfi_escape 0x10, 29, 6, 0x8f, 16, 0x06, 0x06, 0x23, 8
+    hint    #34                         /* bti c */
+    ldp     x0, x1, [sp]
+    blr     x1
+    brk     #1
+    .cfi_endproc
+#ifndef __APPLE__
+    .size   ROOT, .-ROOT
     .section .note.GNU-stack, "", %progbits
 #endif

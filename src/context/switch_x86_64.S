@@ -1,9 +1,9 @@
-/* cordage_switch_opaque for x86-64, System V ABI: the switch of include/cordage/context/switch_x86_64.hpp for callers
+/* x86-64, System V ABI: where a stack begins, and the switch of include/cordage/context/switch_x86_64.hpp for callers
  * that cannot inline it.
  *
- *   rdi  argument          from, to: machine_context { 0 sp, 8 fp, 16 pc, 24 bx }
- *   rsi  from
- *   rdx  to
+ *   machine_context { 0 sp, 8 fp, 16 pc, 24 bx }
+ *
+ * cordage_switch_opaque(rdi from, rsi to)
  *
  * The frame that a suspended caller leaves on its stack, from the saved sp upwards:
  *
@@ -35,14 +35,14 @@ cordage_switch_opaque:
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset r15, 0
     leaq    1f(%rip), %rax
-    movq    %rsp, (%rsi)
-    movq    %rbp, 8(%rsi)
-    movq    %rax, 16(%rsi)
-    movq    %rbx, 24(%rsi)
-    movq    (%rdx), %rsp
-    movq    8(%rdx), %rbp
-    movq    24(%rdx), %rbx
-    jmpq    *16(%rdx)
+    movq    %rsp, (%rdi)
+    movq    %rbp, 8(%rdi)
+    movq    %rax, 16(%rdi)
+    movq    %rbx, 24(%rdi)
+    movq    (%rsi), %rsp
+    movq    8(%rsi), %rbp
+    movq    24(%rsi), %rbx
+    jmpq    *16(%rsi)
     .p2align 3
 1:
     endbr64
@@ -64,4 +64,36 @@ cordage_switch_opaque:
     jmpq    *%rcx
     .cfi_endproc
     .size   cordage_switch_opaque, .-cordage_switch_opaque
+
+/* cordage_stack_root: the outermost frame of a stack. A root_frame lies at its stack pointer:
+ *
+ *    0  argument
+ *    8  entry
+ *   16  outside: where the pointer is to the context of whoever has entered this stack
+ *
+ * Unwinders go on from here in that context: the canonical frame address is its sp, and rip, rbp and rbx are found in
+ * it. It is marked as a signal frame, or gdb would stop where the other stack lies at lower addresses, and unwinders
+ * would look for the caller one byte before its pc. A suspended stack finds a context of zeros, where they stop.
+ *
+ * Source: DWARF 5, sections 2.5 and 6.4.2; the numbers are those of the System V ABI, figure 3.36. */
+    .globl  cordage_stack_root
+    .p2align 4
+    .type   cordage_stack_root, @function
+cordage_stack_root:
+    .cfi_startproc
+    .cfi_signal_frame
+    /* def_cfa_expression: breg7 (rsp) 16, deref, deref, deref */
+    .cfi_escape 0x0f, 5, 0x77, 16, 0x06, 0x06, 0x06
+    /* expression, rip (16): breg7 16, deref, deref, plus_uconst 16 */
+    .cfi_escape 0x10, 16, 6, 0x77, 16, 0x06, 0x06, 0x23, 16
+    /* expression, rbp (6) */
+    .cfi_escape 0x10, 6, 6, 0x77, 16, 0x06, 0x06, 0x23, 8
+    /* expression, rbx (3) */
+    .cfi_escape 0x10, 3, 6, 0x77, 16, 0x06, 0x06, 0x23, 24
+    endbr64
+    movq    (%rsp), %rdi
+    callq   *8(%rsp)
+    ud2
+    .cfi_endproc
+    .size   cordage_stack_root, .-cordage_stack_root
     .section .note.GNU-stack, "", @progbits

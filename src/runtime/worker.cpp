@@ -3,6 +3,7 @@
 #include <thread>
 
 #include <cordage/context/exception_state.hpp>
+#include <cordage/context/stackful.hpp>
 
 namespace cordage::detail {
 
@@ -18,10 +19,12 @@ void worker::run(const bool& finished) {
   [[maybe_unused]] const exception_free nothing_in_flight;
   worker* const outer = std::exchange(current_, this);
   executor* const outer_executor = std::exchange(running_, this);
+  stackful* const outer_coroutine = stackful::exchange_current_coroutine(nullptr);
   while (!finished) {
     run_ready();
     if (!finished) park();
   }
+  stackful::exchange_current_coroutine(outer_coroutine);
   running_ = outer_executor;
   current_ = outer;
 }

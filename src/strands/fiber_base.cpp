@@ -1,17 +1,10 @@
-#include <algorithm>
-
 #include <cordage/base/fatal.hpp>
 #include <cordage/strands/fiber_base.hpp>
 
 namespace cordage::detail {
 
-constinit thread_local fiber_base* fiber_base::current_ = nullptr;
-
-fiber_base::fiber_base(const stack& on_stack, void* frames_top, std::string_view name) noexcept
-    : frames_top_(frames_top), stack_(on_stack) {
-  if (name.empty()) name = "unnamed";
-  name_length_ = static_cast<unsigned char>(std::min(name.size(), sizeof name_));
-  std::copy_n(name.data(), name_length_, name_);
+fiber_base::fiber_base(stack& on_stack, void* frames_top, std::string_view name) noexcept
+    : stackful(stackful_kind::fiber, on_stack, frames_top, name, entry, this) {
   run = begin;
 }
 
@@ -20,27 +13,30 @@ fiber_base::~fiber_base() {
   if (begun_) sanitizer_.end();
 }
 
+constinit thread_local fiber_base* fiber_base::current_ = nullptr;
+
 // From an executor's loop, which never runs on a fiber.
 CORDAGE_ALWAYS_INLINE void fiber_base::enter() noexcept {
   machine_context outside;
   outside_ = &outside;
   current_ = this;
-  exceptions_.enter();
-  sanitizer_.before_enter();
-  switch_context(outside, self_, this);
+  exceptions_.enter(saved_exceptions_);
+  sanitizer_.before_enter(inner_sanitizer());
+  switch_context(outside, self_);
+  after_switch(this)->left();
+}
+
+CORDAGE_ALWAYS_INLINE void fiber_base::left() noexcept {
   sanitizer_.after_leave();
-  exceptions_.leave();
+  exceptions_.leave(saved_exceptions_);
   current_ = nullptr;
+  outside_ = &nowhere_;
 }
 
 // The first time.
 void fiber_base::begin(resumable& node) {
   auto& fiber = static_cast<fiber_base&>(node);
-  fiber.begun_ = true;
-  fiber.exceptions_.attach_to_this_thread();
-  auto* const top = static_cast<std::byte*>(fiber.frames_top_);
-  fiber.sanitizer_.begin(fiber.stack_.low, static_cast<std::size_t>(top - fiber.stack_.low));
-  prepare(fiber.self_, top, entry);
+  fiber.stackful::begin();
   fiber.run = switch_in;
   switch_in(fiber);
 }
@@ -75,12 +71,12 @@ void fiber_base::stop_in_wait(wait& w) noexcept {
 void fiber_base::entry(void* self) {
   static constexpr wait_type finished{nullptr, nullptr, finish};
   auto& fiber = *static_cast<fiber_base*>(self);
-  fiber.sanitizer_.after_enter();
+  fiber.sanitizer_.after_enter(fiber.sanitizer_);
   fiber.body();
   fiber.finished_ = true;
   fiber.type = &finished;
   fiber.sanitizer_.before_last_leave();
-  switch_context(fiber.self_, *fiber.outside_, &fiber);
+  switch_context(fiber.self_, *fiber.outside_);
   fatal("a fiber was entered after its end");
 }
 
@@ -88,26 +84,15 @@ void fiber_base::stop_here() {
   if (!unwinding_) unwind();
 }
 
-// Rarely run, and so by the opaque switch.
 void fiber_base::take_turn() noexcept {
   static constexpr wait_type turn{nullptr, nullptr, queue};
   type = &turn;
-  sanitizer_.before_leave();
-  cordage_switch_opaque(this, &self_, outside_);
-  sanitizer_.after_enter();
+  leave();
 }
 
 void fiber_base::unwind() {
   stopped_ = false;
-  unwinding_ = true;
-  throw_exception<fiber_unwind>("a fiber was stopped, and without exceptions it cannot be unwound", *this);
-}
-
-fiber_unwind::~fiber_unwind() {
-  if (whose_ == nullptr) return;
-  whose_->unwinding_ = false;
-  complain({"fiber \"", whose_->name(), "\" swallowed a stop: its catch (...) has to throw it on; it will stop again at "
-                                        "its next wait"});
+  throw_exception<stack_unwind>("a fiber was stopped, and without exceptions it cannot be unwound", *this);
 }
 
 }  // namespace cordage::detail

@@ -215,7 +215,7 @@ TEST(fiber, has_a_name) {
     EXPECT_EQ(this_fiber::name(), "reader");
     await(fiber{[] { EXPECT_EQ(this_fiber::name(), "unnamed"); }});
     const std::string long_name(100, 'n');
-    await(fiber{fiber_options{.name = long_name}, [] { EXPECT_EQ(this_fiber::name(), std::string(23, 'n')); }});
+    await(fiber{fiber_options{.name = long_name}, [] { EXPECT_EQ(this_fiber::name(), std::string(29, 'n')); }});
     EXPECT_EQ(this_fiber::name(), "reader");
   }});
 }

@@ -21,6 +21,8 @@ namespace {
 
 using namespace cordage::detail;
 
+stack& take_stack(std::size_t size) { return stack_pool::take(size, false); }
+
 // Whether a byte can be read, asked of the kernel, which answers with EFAULT instead of a signal.
 bool readable(const std::byte* at) {
   int ends[2];
@@ -31,70 +33,70 @@ bool readable(const std::byte* at) {
   return could;
 }
 
-std::vector<stack> take(std::size_t count, std::size_t size = default_stack_size) {
-  std::vector<stack> taken;
-  for (std::size_t i = 0; i < count; ++i) taken.push_back(take_stack(size));
+std::vector<stack*> take(std::size_t count, std::size_t size = default_stack_size) {
+  std::vector<stack*> taken;
+  for (std::size_t i = 0; i < count; ++i) taken.push_back(&take_stack(size));
   return taken;
 }
 
 TEST(stack, is_as_large_as_asked_less_a_page_and_can_be_used_to_its_ends) {
   for (const std::size_t size : {std::size_t{1}, std::size_t{16 * 1024}, default_stack_size, std::size_t{1'000'000}}) {
-    const stack s = take_stack(size);
-    EXPECT_GE(s.size() + 4096, size);
-    *s.low = *(s.top - 1) = std::byte{1};
-    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(s.top) % 64, 0U);
-    give_back(s);
+    stack* const s = &take_stack(size);
+    EXPECT_GE(s->size() + 4096, size);
+    *s->low = *(s->top() - 1) = std::byte{1};
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(s->top()) % 64, 0U);
+    stack_pool::give_back(*s);
   }
 }
 
 TEST(stack, is_guarded_below) {
   auto stacks = take(200);
-  for (const stack& s : stacks) {
-    EXPECT_TRUE(readable(s.low));
-    EXPECT_FALSE(readable(s.low - 1));
+  for (stack* const s : stacks) {
+    EXPECT_TRUE(readable(s->low));
+    EXPECT_FALSE(readable(s->low - 1));
   }
-  for (const stack& s : stacks) give_back(s);
+  for (stack* const s : stacks) stack_pool::give_back(*s);
 }
 
 TEST(stack, is_recycled_last_in_first_out_on_its_thread) {
-  const stack first = take_stack(default_stack_size);
-  const stack second = take_stack(default_stack_size);
-  give_back(first);
-  give_back(second);
-  EXPECT_EQ(take_stack(default_stack_size).low, second.low);
-  EXPECT_EQ(take_stack(default_stack_size).low, first.low);
-  give_back(second);
-  give_back(first);
+  stack* const first = &take_stack(default_stack_size);
+  stack* const second = &take_stack(default_stack_size);
+  stack_pool::give_back(*first);
+  stack_pool::give_back(*second);
+  EXPECT_EQ(take_stack(default_stack_size).low, second->low);
+  EXPECT_EQ(take_stack(default_stack_size).low, first->low);
+  stack_pool::give_back(*second);
+  stack_pool::give_back(*first);
 }
 
 TEST(stack, comes_in_many_colours) {
   auto stacks = take(480);
   std::map<std::uintptr_t, int> used;
-  for (const stack& s : stacks) ++used[reinterpret_cast<std::uintptr_t>(s.top) % 4096];
+  for (stack* const s : stacks) ++used[reinterpret_cast<std::uintptr_t>(s->top()) % 4096];
   EXPECT_GE(used.size(), 40U) << "the top lines of too many stacks fall into the same cache sets";
-  for (const stack& s : stacks) give_back(s);
+  for (stack* const s : stacks) stack_pool::give_back(*s);
 }
 
 TEST(stack, of_an_ended_thread_serves_others) {
   std::set<std::byte*> of_thread;
   std::thread([&] {
     const auto stacks = take(10, 8 * 1024 * 1024);
-    for (const stack& s : stacks) {
-      of_thread.insert(s.low);
-      give_back(s);
+    for (stack* const s : stacks) {
+      of_thread.insert(s->low);
+      stack_pool::give_back(*s);
     }
   }).join();
   const auto again = take(10, 8 * 1024 * 1024);
-  for (const stack& s : again) EXPECT_TRUE(of_thread.contains(s.low));
-  for (const stack& s : again) give_back(s);
+  for (stack* const s : again) EXPECT_TRUE(of_thread.contains(s->low));
+  for (stack* const s : again) stack_pool::give_back(*s);
 }
 
 TEST(stack, may_be_given_back_on_another_thread) {
-  const stack s = take_stack(default_stack_size);
+  stack* const s = &take_stack(default_stack_size);
   std::thread([&] {
-    give_back(s);
-    EXPECT_EQ(take_stack(default_stack_size).low, s.low);
-    give_back(s);
+    stack_pool::give_back(*s);
+    EXPECT_EQ(take_stack(default_stack_size).low, s->low);
+    stack_pool::give_back(*s);
   }).join();
 }
 
@@ -107,16 +109,16 @@ TEST(stack, too_large_or_beyond_memory_is_an_error_that_says_what_to_do) {
   tight.rlim_cur = 512 * 1024 * 1024;
   ASSERT_EQ(::setrlimit(RLIMIT_AS, &tight), 0);
   std::string what;
-  std::vector<stack> taken;
+  std::vector<stack*> taken;
   taken.reserve(100);
   try {
-    for (int i = 0; i < 100; ++i) taken.push_back(take_stack(64 * 1024 * 1024));
+    for (int i = 0; i < 100; ++i) taken.push_back(&take_stack(64 * 1024 * 1024));
   } catch (const std::system_error& e) {
     what = e.what();
   }
   ::setrlimit(RLIMIT_AS, &before);
   EXPECT_NE(what.find("address space"), std::string::npos) << what;
-  for (const stack& s : taken) give_back(s);
+  for (stack* const s : taken) stack_pool::give_back(*s);
 }
 
 }  // namespace

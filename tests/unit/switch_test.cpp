@@ -22,42 +22,43 @@ struct bare {
   void (*body)(bare&) = nullptr;
   long value = 0;
   bool done = false;
+  machine_context* to_outside = &outside;
 
   explicit bare(void (*what)(bare&)) : body(what) {
     const auto top = reinterpret_cast<std::uintptr_t>(memory.get() + stack_bytes) & ~std::uintptr_t{63};
     sanitizer.begin(memory.get(), stack_bytes - 64);
-    prepare(self, reinterpret_cast<void*>(top), entry);
+    prepare(self, reinterpret_cast<void*>(top), {.argument = this, .entry = entry, .outside = &to_outside});
   }
   ~bare() { sanitizer.end(); }
 
   static void entry(void* argument) {
     auto& b = *static_cast<bare*>(argument);
-    b.sanitizer.after_enter();
+    b.sanitizer.after_enter(b.sanitizer);
     b.body(b);
     b.done = true;
     b.sanitizer.before_last_leave();
-    switch_context(b.self, b.outside, &b);
+    switch_context(b.self, b.outside);
   }
 
   CORDAGE_ALWAYS_INLINE void resume() {
-    sanitizer.before_enter();
-    switch_context(outside, self, this);
+    sanitizer.before_enter(sanitizer);
+    switch_context(outside, self);
     sanitizer.after_leave();
   }
   CORDAGE_ALWAYS_INLINE void yield() {
-    sanitizer.before_leave();
-    switch_context(self, outside, this);
-    sanitizer.after_enter();
+    sanitizer.before_leave(sanitizer);
+    switch_context(self, outside);
+    sanitizer.after_enter(sanitizer);
   }
   [[gnu::noinline]] void resume_opaquely() {
-    sanitizer.before_enter();
-    cordage_switch_opaque(this, &outside, &self);
+    sanitizer.before_enter(sanitizer);
+    cordage_switch_opaque(&outside, &self);
     sanitizer.after_leave();
   }
   [[gnu::noinline]] void yield_opaquely() {
-    sanitizer.before_leave();
-    cordage_switch_opaque(this, &self, &outside);
-    sanitizer.after_enter();
+    sanitizer.before_leave(sanitizer);
+    cordage_switch_opaque(&self, &outside);
+    sanitizer.after_enter(sanitizer);
   }
 };
 

@@ -3,7 +3,9 @@
 //
 // Each file chosen in base/config.hpp defines `exception_state` with
 //   attach_to_this_thread()    once, on the thread where the stack will run
-//   enter() / leave()          give the thread what was saved; save what the thread holds, and leave it empty
+//   attached_to_this_thread()  whether that was here
+//   globals                    what is saved; given to the others by whoever runs on the stack
+//   enter / leave / exchange   give the thread what was saved; save what the thread holds, and leave it empty; both
 // and `exception_free`, by which an executor's loop has nothing in flight itself.
 #pragma once
 

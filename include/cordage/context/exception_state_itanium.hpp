@@ -15,36 +15,45 @@ namespace cordage::detail {
 
 class exception_state {
  public:
-  void attach_to_this_thread() noexcept { thread_ = reinterpret_cast<globals*>(abi::__cxa_get_globals()); }
-
-  // The resumer's side is empty: executors see to that (exception_free). The fiber's nearly always is.
-  CORDAGE_ALWAYS_INLINE void enter() noexcept {
-    if (saved_any_) [[unlikely]] restore();
-  }
-  CORDAGE_ALWAYS_INLINE void leave() noexcept {
-    if (any(*thread_)) [[unlikely]] save();
-  }
-
- private:
-  friend class exception_free;
   struct globals {
     void* caught;
     unsigned int uncaught;
   };
+
+  void attach_to_this_thread() noexcept {
+    if (of_this_thread_ == nullptr) [[unlikely]] of_this_thread_ = reinterpret_cast<globals*>(abi::__cxa_get_globals());
+    thread_ = of_this_thread_;
+  }
+
+  bool attached_to_this_thread() const noexcept { return thread_ == of_this_thread_; }
+
+  // Entering what has a state of its own, from where there is none: executors see to that (exception_free). A fiber's
+  // nearly always is empty. `saved` holds what is not the thread's at the moment.
+  CORDAGE_ALWAYS_INLINE void enter(globals& saved) noexcept {
+    if (saved_any_) [[unlikely]] exchange_now(saved);
+  }
+  CORDAGE_ALWAYS_INLINE void leave(globals& saved) noexcept {
+    if (any(*thread_)) [[unlikely]] exchange_now(saved);
+  }
+  // Either way, where both sides may have one.
+  CORDAGE_ALWAYS_INLINE void exchange(globals& saved) noexcept {
+    if (saved_any_ || any(*thread_)) [[unlikely]] exchange_now(saved);
+  }
+
+ private:
+  friend class exception_free;
   static bool any(const globals& g) noexcept {
     return (reinterpret_cast<std::uintptr_t>(g.caught) | g.uncaught) != 0;
   }
-  void save() noexcept {
-    saved_ = std::exchange(*thread_, {});
-    saved_any_ = true;
-  }
-  void restore() noexcept {
-    *thread_ = saved_;
-    saved_any_ = false;
+  void exchange_now(globals& saved) noexcept {
+    const globals now = saved_any_ ? saved : globals{};
+    saved = std::exchange(*thread_, now);
+    saved_any_ = any(saved);
   }
 
-  globals* thread_ = nullptr;  // a fiber never changes its thread, so the pointer is looked up once
-  globals saved_;
+  static constinit thread_local globals* of_this_thread_;  // looked up once per thread
+
+  globals* thread_ = nullptr;  // a fiber never changes its thread
   bool saved_any_ = false;
 };
 
@@ -53,14 +62,15 @@ class exception_free {
  public:
   exception_free() noexcept {
     state_.attach_to_this_thread();
-    state_.leave();
+    state_.leave(saved_);
   }
   exception_free(const exception_free&) = delete;
   exception_free& operator=(const exception_free&) = delete;
-  ~exception_free() { state_.enter(); }
+  ~exception_free() { state_.enter(saved_); }
 
  private:
   exception_state state_;
+  exception_state::globals saved_;
 };
 
 }  // namespace cordage::detail

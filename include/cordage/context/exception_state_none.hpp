@@ -5,9 +5,12 @@ namespace cordage::detail {
 
 class exception_state {
  public:
+  struct globals {};
   void attach_to_this_thread() noexcept {}
-  void enter() noexcept {}
-  void leave() noexcept {}
+  bool attached_to_this_thread() const noexcept { return true; }
+  void enter(globals&) noexcept {}
+  void leave(globals&) noexcept {}
+  void exchange(globals&) noexcept {}
 };
 
 class exception_free {};

@@ -20,12 +20,14 @@ class sanitizer_fiber {
   }
   void end() noexcept {}
 
-  CORDAGE_ALWAYS_INLINE void before_enter() noexcept { __sanitizer_start_switch_fiber(&outside_fake_, low_, size_); }
-  CORDAGE_ALWAYS_INLINE void after_enter() noexcept {
-    __sanitizer_finish_switch_fiber(fake_, &outside_low_, &outside_size_);
+  CORDAGE_ALWAYS_INLINE void before_enter(sanitizer_fiber& inner) noexcept {
+    __sanitizer_start_switch_fiber(&outside_fake_, inner.low_, inner.size_);
   }
-  CORDAGE_ALWAYS_INLINE void before_leave() noexcept {
-    __sanitizer_start_switch_fiber(&fake_, outside_low_, outside_size_);
+  CORDAGE_ALWAYS_INLINE void after_enter(sanitizer_fiber& inner) noexcept {
+    __sanitizer_finish_switch_fiber(inner.fake_, &outside_low_, &outside_size_);
+  }
+  CORDAGE_ALWAYS_INLINE void before_leave(sanitizer_fiber& inner) noexcept {
+    __sanitizer_start_switch_fiber(&inner.fake_, outside_low_, outside_size_);
   }
   CORDAGE_ALWAYS_INLINE void before_last_leave() noexcept {
     __sanitizer_start_switch_fiber(nullptr, outside_low_, outside_size_);

@@ -10,9 +10,9 @@ class sanitizer_fiber {
   static void clean(void*, std::size_t) noexcept {}
   void begin(void*, std::size_t) noexcept {}
   void end() noexcept {}
-  void before_enter() noexcept {}
-  void after_enter() noexcept {}
-  void before_leave() noexcept {}
+  void before_enter(sanitizer_fiber&) noexcept {}
+  void after_enter(sanitizer_fiber&) noexcept {}
+  void before_leave(sanitizer_fiber&) noexcept {}
   void before_last_leave() noexcept {}
   void after_leave() noexcept {}
 };

@@ -15,13 +15,13 @@ class sanitizer_fiber {
   void begin(void*, std::size_t) noexcept { fiber_ = __tsan_create_fiber(0); }
   void end() noexcept { __tsan_destroy_fiber(fiber_); }
 
-  CORDAGE_ALWAYS_INLINE void before_enter() noexcept {
+  CORDAGE_ALWAYS_INLINE void before_enter(sanitizer_fiber& inner) noexcept {
     outside_ = __tsan_get_current_fiber();
-    __tsan_switch_to_fiber(fiber_, 0);
+    __tsan_switch_to_fiber(inner.fiber_, 0);
   }
-  void after_enter() noexcept {}
-  CORDAGE_ALWAYS_INLINE void before_leave() noexcept { __tsan_switch_to_fiber(outside_, 0); }
-  CORDAGE_ALWAYS_INLINE void before_last_leave() noexcept { before_leave(); }
+  void after_enter(sanitizer_fiber&) noexcept {}
+  CORDAGE_ALWAYS_INLINE void before_leave(sanitizer_fiber&) noexcept { __tsan_switch_to_fiber(outside_, 0); }
+  CORDAGE_ALWAYS_INLINE void before_last_leave() noexcept { __tsan_switch_to_fiber(outside_, 0); }
   void after_leave() noexcept {}
 
  private:

@@ -1,34 +1,124 @@
-// Stacks for fibers: taken from slabs, guarded below, coloured, and recycled per thread.
+// Stacks for fibers and coroutines: taken from slabs, guarded below, coloured, and recycled per thread.
 //
-// take_stack and give_back run on any thread; a stack may be given back on another thread than it was taken on. Pages
-// are committed only when they are touched. Below each stack lies a guard page, so that an overflow faults instead of
-// writing into a neighbour.
+// Any thread; a stack may be given back on another thread than it was taken on. Pages are committed only when they are
+// touched. Below each stack lies a guard page, so that an overflow faults instead of writing into a neighbour.
 //
 // Colours: stacks at one stride would put their hot top lines into the same cache sets. The stride is an odd number
 // of pages and the top of stack i is lowered by 64 * (i mod 48) bytes; measured on 1000 fibers in turn, 12.5 cycles a
 // switch instead of 44-99.
 #pragma once
 
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <cordage/base/config.hpp>
 
 namespace cordage::detail {
 
-struct stack {
-  std::byte* low = nullptr;  // the lowest usable byte, just above the guard
-  std::byte* top = nullptr;  // one past the highest usable byte, a multiple of 64
-  unsigned size_class = 0;
-
-  std::size_t size() const noexcept { return static_cast<std::size_t>(top - low); }
-};
+class stackful;
+struct slab;
 
 inline constexpr std::size_t default_stack_size = 64 * 1024;
 
-// A stack of at least `size` bytes less one page of colouring and control data, rounded up to a power of two between
-// 16 KiB and 1 GiB. Throws std::system_error with what to do about it when the system gives no more memory or no more
-// mappings.
-stack take_stack(std::size_t size);
+// What is known of one stack. It lies in the stack's topmost cache line, so that whoever finds a stack, a debugger or
+// the handler of a fault, finds this too: tools/gdb/cordage.py knows it. What runs on the stack begins right below.
+struct alignas(64) stack {
+  stack* next;         // in the list of free ones that it is in
+  std::byte* low;      // the lowest usable byte, just above the guard
+  stackful* occupant;  // null while it is free
+  slab* owner;
+  std::uint8_t size_class;
+  bool guarded;
+  unsigned char name_length;
+  char name[29];  // of the occupant
 
-// The stack must not be in use. Keeps its pages: the next fiber on it finds them warm.
-void give_back(stack taken) noexcept;
+  std::byte* top() noexcept { return reinterpret_cast<std::byte*>(this); }
+  std::size_t size() noexcept { return static_cast<std::size_t>(top() - low); }
+  std::string_view its_name() const noexcept { return {name, name_length}; }
+  // What was asked for, rounded up.
+  std::size_t nominal_size() const noexcept;
+};
+
+class stack_pool {
+ public:
+  static constexpr std::size_t smallest_size = 16 * 1024;
+  static constexpr std::uint32_t size_classes = 17;  // powers of two
+  static constexpr std::size_t largest_size = smallest_size << (size_classes - 1);  // 1 GiB
+
+  // A stack of at least `size` bytes less one page of colouring and control data, rounded up to a power of two. Throws
+  // std::system_error with what to do about it when the system gives no more memory, or no more mappings for guards and
+  // the stack may not go without.
+  static stack& take(std::size_t size, bool may_be_unguarded);
+
+  // The stack must not be in use. The thread keeps it with its pages, so that the next user finds them warm, up to 64
+  // MiB of address space of each size; the pages of what exceeds that go back to the system.
+  static void give_back(stack& taken) noexcept;
+
+  static constexpr std::uint32_t class_of(std::size_t size) noexcept {
+    const std::size_t rounded = std::bit_ceil(size < smallest_size ? smallest_size : size);
+    return static_cast<std::uint32_t>(std::countr_zero(rounded) - std::countr_zero(smallest_size));
+  }
+
+ private:
+  struct list {
+    stack* first;
+    std::uint32_t room;  // how many more may be kept; 0 while this thread keeps none
+  };
+  enum class lifetime : unsigned char { not_begun, begun, ended };
+  struct cache {
+    list lists[size_classes];
+    lifetime state;
+  };
+  friend struct stack_cleanup;
+
+  CORDAGE_RARELY_CALLED static stack& take_slowly(std::size_t size, bool may_be_unguarded);
+  CORDAGE_RARELY_CALLED static void give_back_slowly(stack& taken) noexcept;
+  static bool keeps_stacks() noexcept;
+
+  // Without a constructor or destructor of its own, so that an access needs no check whether it is initialized.
+  static constinit thread_local cache mine;
+};
+
+// How much of the stack has been touched, in bytes from its top, rounded up to pages. Pages that an earlier user of the
+// recycled stack has touched count, too.
+std::size_t touched_bytes(stack& of) noexcept;
+
+void prepare_thread_for_overflows() noexcept;
+
+// Makes this thread's overflows of stacks end the program with a message: `fiber "NAME" overflowed its 64 KiB stack`.
+inline void report_overflows_of_this_thread() noexcept {
+  static constinit thread_local bool prepared = false;
+  if (prepared) [[likely]] return;
+  prepared = true;
+  prepare_thread_for_overflows();
+}
+
+inline std::size_t stack::nominal_size() const noexcept { return stack_pool::smallest_size << size_class; }
+
+inline stack& stack_pool::take(std::size_t size, bool may_be_unguarded) {
+  if (size <= largest_size) [[likely]] {
+    list& from = mine.lists[class_of(size)];
+    if (stack* const kept = from.first; kept != nullptr) [[likely]] {
+      from.first = kept->next;
+      ++from.room;
+      return *kept;
+    }
+  }
+  return take_slowly(size, may_be_unguarded);
+}
+
+inline void stack_pool::give_back(stack& taken) noexcept {
+  list& to = mine.lists[taken.size_class];
+  taken.occupant = nullptr;
+  if (to.room != 0 && taken.guarded) [[likely]] {
+    taken.next = to.first;
+    to.first = &taken;
+    --to.room;
+    return;
+  }
+  give_back_slowly(taken);
+}
 
 }  // namespace cordage::detail

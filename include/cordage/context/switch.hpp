@@ -2,8 +2,9 @@
 //
 // Chosen by machine in base/config.hpp. Each file defines
 //   struct machine_context                              where a stack that is not running goes on; three or four words
-//   prepare(context, top, entry)                        entry(argument) will run first, on the stack that ends at top
-//   switch_context(from, to, argument)                  inline; what `to` sees as its argument is for its entry only
+//   prepare(context, top, root_frame)                   the first switch there calls root_frame.entry(root_frame.argument)
+//                                                       on the stack that ends at top; entry never returns
+//   switch_context(from, to)                            inline
 // and switch.hpp declares the out-of-line form. Nothing is pushed on a stack, so a red zone is safe; the compiler,
 // told that every other register is lost, saves what lives. Floating-point control words are shared by all contexts
 // of a thread, as they are by all functions.
@@ -20,6 +21,5 @@ extern "C" {
 // The same switch for callers who cannot inline it: saves the registers that a callee has to keep, and returns by a
 // jump, so that the processor's return-address prediction stays in step. Its contexts mix freely with those of
 // switch_context.
-void cordage_switch_opaque(void* argument, cordage::detail::machine_context* from,
-                           cordage::detail::machine_context* to) noexcept;
+void cordage_switch_opaque(cordage::detail::machine_context* from, cordage::detail::machine_context* to) noexcept;
 }

@@ -1,7 +1,10 @@
 // The switch for AArch64, AAPCS64, ELF and Apple. See switch.hpp.
 #pragma once
 
+#include <new>
+
 #include <cordage/base/config.hpp>
+#include <cordage/context/root_frame.hpp>
 
 namespace cordage::detail {
 
@@ -12,14 +15,16 @@ struct machine_context {
   void* pc;
 };
 
-inline void prepare(machine_context& context, void* top, void (*entry)(void*)) noexcept {
-  context = {top, nullptr, reinterpret_cast<void*>(entry)};
+// `top` is a multiple of 16, as the stack pointer has to be.
+inline void prepare(machine_context& context, void* top, const root_frame& root) noexcept {
+  auto* const frame = static_cast<void**>(top) - 4;
+  ::new (frame) root_frame(root);
+  context = {frame, nullptr, reinterpret_cast<void*>(&cordage_stack_root)};
 }
 
-// x30 is cleared on the way so that unwinders stop at a fresh entry. `bti j` (hint 36) marks the label as the target
+// `bti j` (hint 36) marks the label as the target
 // of an indirect jump; the entry of a fresh context is reached through x16, which `bti c` also accepts.
-CORDAGE_ALWAYS_INLINE void switch_context(machine_context& from, machine_context& to, void* argument) noexcept {
-  register void* a asm("x0") = argument;
+CORDAGE_ALWAYS_INLINE void switch_context(machine_context& from, machine_context& to) noexcept {
   register machine_context* f asm("x1") = &from;
   register machine_context* t asm("x2") = &to;
   asm volatile(
@@ -30,13 +35,12 @@ CORDAGE_ALWAYS_INLINE void switch_context(machine_context& from, machine_context
       "ldp x17, x29, [x2]\n\t"
       "ldr x16, [x2, #16]\n\t"
       "mov sp, x17\n\t"
-      "mov x30, xzr\n\t"
       "br x16\n"
       "1:\n\t"
       "hint #36\n\t"
-      : "+r"(a), "+r"(f), "+r"(t)
+      : "+r"(f), "+r"(t)
       :
-      : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
+      : "x0", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
         CORDAGE_X18_CLOBBER "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1",
         "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
         "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");

@@ -1,7 +1,10 @@
 // The switch for x86-64, System V ABI. See switch.hpp.
 #pragma once
 
+#include <new>
+
 #include <cordage/base/config.hpp>
+#include <cordage/context/root_frame.hpp>
 
 namespace cordage::detail {
 
@@ -13,14 +16,14 @@ struct machine_context {
   void* bx;  // clang may use rbx as a base pointer and then refuses it as a clobber
 };
 
-// The stack begins as if entry had been called from address 0, where unwinders stop.
-inline void prepare(machine_context& context, void* top, void (*entry)(void*)) noexcept {
-  auto* const stack = static_cast<void**>(top);
-  stack[-1] = nullptr;
-  context = {stack - 1, nullptr, reinterpret_cast<void*>(entry), nullptr};
+// `top` is a multiple of 16, and so is the stack pointer where the root frame calls.
+inline void prepare(machine_context& context, void* top, const root_frame& root) noexcept {
+  auto* const frame = static_cast<void**>(top) - 4;
+  ::new (frame) root_frame(root);
+  context = {frame, nullptr, reinterpret_cast<void*>(&cordage_stack_root), nullptr};
 }
 
-CORDAGE_ALWAYS_INLINE void switch_context(machine_context& from, machine_context& to, void* argument) noexcept {
+CORDAGE_ALWAYS_INLINE void switch_context(machine_context& from, machine_context& to) noexcept {
   machine_context* f = &from;
   machine_context* t = &to;
   asm volatile(
@@ -36,9 +39,9 @@ CORDAGE_ALWAYS_INLINE void switch_context(machine_context& from, machine_context
       ".p2align 3\n"
       "1:\n\t"
       "endbr64\n\t"
-      : "+D"(argument), "+S"(f), "+d"(t)
+      : "+S"(f), "+d"(t)
       :
-      : "rax", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
+      : "rax", "rcx", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
         "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
         "xmm15" CORDAGE_AVX512_CLOBBERS, "memory", "cc");
 }

@@ -21,8 +21,9 @@ namespace cordage {
 
 // Trivially destructible, so that GCC 12 handles temporaries of it.
 struct spawn_options {
-  std::string_view name = {};                           // copied, at most 23 bytes; fibers only, so far
+  std::string_view name = {};                           // copied, at most 29 bytes; fibers only, so far
   std::size_t stack_size = detail::default_stack_size;  // bytes, of a fiber; rounded up to a power of two
+  bool allow_unguarded = false;                         // see stack_options
 };
 
 }  // namespace cordage
@@ -240,7 +241,7 @@ class fiber_strand final : public spawned_call<T, Call, OnFailure>, fiber_base {
 
  public:
   template <class... Args>
-  fiber_strand(const stack& on_stack, void* frames_top, std::string_view name, executor& where, Args&&... args)
+  fiber_strand(stack& on_stack, void* frames_top, std::string_view name, executor& where, Args&&... args)
       : base(where, std::forward<Args>(args)...), fiber_base(on_stack, frames_top, name) {
     this->on = this;
     static_cast<fiber_base&>(*this).home = &where;
@@ -252,7 +253,7 @@ class fiber_strand final : public spawned_call<T, Call, OnFailure>, fiber_base {
  private:
   void body() noexcept override {
     if (this->stopping()) return this->value.set_stopped();
-    run_on_fiber(this->value, *this->call_);
+    run_on_fiber(*this, this->value, *this->call_);
   }
   void ended() noexcept override { this->conclude(); }
   void destroy() noexcept override { destroy_on_stack(this); }
@@ -274,9 +275,10 @@ auto* make_strand(executor& where, strand_group& group, const spawn_options& opt
     made->retain();
     return made;
   } else {
+    const stack_options on{
+        .name = options.name, .stack_size = options.stack_size, .allow_unguarded = options.allow_unguarded};
     auto* const made = make_on_stack<fiber_strand<value, call, handler>>(
-        options.stack_size, options.name, where, group, std::forward<OnFailure>(on_failure), std::forward<F>(f),
-        std::forward<Args>(args)...);
+        on, where, group, std::forward<OnFailure>(on_failure), std::forward<F>(f), std::forward<Args>(args)...);
     made->retain();
     return made;
   }

@@ -1,0 +1,18 @@
+// The outermost frame of a stack, that of cordage_stack_root (src/context/switch_*.S), which calls entry(argument).
+#pragma once
+
+extern "C" void cordage_stack_root();
+
+namespace cordage::detail {
+
+struct machine_context;
+
+struct root_frame {
+  void* argument;
+  void (*entry)(void* argument);
+  // Through this a debugger, or backtrace(), finds the way from the stack to whoever has entered it: the context of the
+  // enterer while the stack runs, one of zeros while it is suspended.
+  machine_context** outside;
+};
+
+}  // namespace cordage::detail

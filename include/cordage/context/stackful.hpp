@@ -1,0 +1,152 @@
+// What runs on a stack of its own: what fibers and coroutines have in common. It lives at the top of that stack, above
+// its own frames.
+//
+// One thread: whoever has begun to run stays on the thread where it began, since compilers keep the addresses of
+// thread-locals across a switch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include <cordage/base/config.hpp>
+#include <cordage/base/exceptions.hpp>
+#include <cordage/context/exception_state.hpp>
+#include <cordage/context/sanitizer.hpp>
+#include <cordage/context/stack.hpp>
+#include <cordage/context/switch.hpp>
+
+namespace cordage {
+
+// For fibers and coroutines. Trivially destructible, so that GCC 12 handles temporaries of it.
+struct stack_options {
+  std::string_view name = {};                           // copied, at most 29 bytes; seen in messages and debuggers
+  std::size_t stack_size = detail::default_stack_size;  // bytes; rounded up to a power of two, 16 KiB to 1 GiB
+  bool allow_unguarded = false;                         // go without a guard page where the system has no more mappings
+};
+
+}  // namespace cordage
+
+namespace cordage::detail {
+
+// Every register is lost in a switch. What is reached through this afterwards is computed again from the object's
+// address, and not before the switch and kept on the stack: ten instructions less in a fiber's turn.
+template <class T>
+CORDAGE_ALWAYS_INLINE T* after_switch(T* object) noexcept {
+  asm("" : "+r"(object));
+  return object;
+}
+
+enum class stackful_kind : unsigned char { fiber, coroutine };
+
+class stackful {
+ public:
+  // The innermost coroutine that runs on this thread, on the fiber that runs there or on the thread's own stack; null
+  // outside of any.
+  static stackful* current_coroutine() noexcept { return current_coroutine_; }
+  // While a loop runs that is not part of it.
+  static stackful* exchange_current_coroutine(stackful* other) noexcept {
+    return std::exchange(current_coroutine_, other);
+  }
+
+  stackful_kind kind() const noexcept { return kind_; }
+  // As given in its options, cut to what fits; "unnamed" without one.
+  std::string_view name() const noexcept { return stack_->its_name(); }
+  stack& its_stack() const noexcept { return *stack_; }
+
+ protected:
+  // `entry` is called with `argument` on the stack, and never returns.
+  stackful(stackful_kind kind, stack& on, void* frames_top, std::string_view name, void (*entry)(void*),
+           void* argument) noexcept;
+  stackful(const stackful&) = delete;
+  stackful& operator=(const stackful&) = delete;
+  ~stackful() = default;
+
+  // Before it is first entered, on the thread where it will stay.
+  void begin() noexcept {
+    begun_ = true;
+    exceptions_.attach_to_this_thread();
+    sanitizer_.begin(stack_->low, stack_->size());
+    report_overflows_of_this_thread();
+  }
+
+  friend class stack_unwind;
+
+  static sanitizer_fiber& sanitizer_of(stackful& other) noexcept { return other.sanitizer_; }
+
+  static constinit thread_local stackful* current_coroutine_;
+  // What a suspended stack shows of whoever has entered it: zeros.
+  static constinit machine_context nowhere_;
+
+  // What a switch touches comes first.
+  machine_context* outside_ = &nowhere_;  // where it goes when it leaves: on its enterer's stack
+  machine_context self_;
+  exception_state exceptions_;
+  const stackful_kind kind_;
+  bool begun_ = false;
+  bool finished_ = false;
+  bool unwinding_ = false;  // a stack_unwind is under way
+  exception_state::globals saved_exceptions_;
+  stack* const stack_;
+  [[no_unique_address]] sanitizer_fiber sanitizer_;
+};
+
+// What unwinds the stack of something that is to end. Code that catches it, by catch (...), must throw it on; its
+// destructor tells when somebody did not.
+class stack_unwind {
+ public:
+  explicit stack_unwind(stackful& whose) noexcept : whose_(&whose) { whose.unwinding_ = true; }
+  stack_unwind(stack_unwind&& other) noexcept : whose_(std::exchange(other.whose_, nullptr)) {}
+  stack_unwind(const stack_unwind& other) noexcept : whose_(std::exchange(other.whose_, nullptr)) {}
+  stack_unwind& operator=(const stack_unwind&) = delete;
+  ~stack_unwind();
+
+  // Whether it is to end there; if so it has arrived.
+  bool arrives_at(const stackful& there) noexcept {
+    if (whose_ != &there) return false;
+    whose_ = nullptr;
+    return true;
+  }
+
+ private:
+  mutable stackful* whose_;  // mutable: a copy takes over the duty to report
+};
+
+// Makes an object at the top of a fresh stack, which its constructor is given, and the top of what remains.
+template <class T, class... Args>
+T* make_on_stack(const stack_options& options, Args&&... args) {
+  stack& taken = stack_pool::take(options.stack_size, options.allow_unguarded);
+  constexpr std::size_t alignment = alignof(T) > 64 ? alignof(T) : 64;
+  auto place = reinterpret_cast<std::uintptr_t>(taken.top()) - sizeof(T);
+  place -= place % alignment;
+  // What remains has to be worth calling a stack.
+  if (place < reinterpret_cast<std::uintptr_t>(taken.low) + taken.size() / 4) [[unlikely]] {
+    stack_pool::give_back(taken);
+    throw_exception<std::length_error>("a fiber's arguments do not fit on its stack",
+                                       "cordage: a fiber's function and arguments take most of its stack; pass large "
+                                       "ones by pointer or give a larger stack_size");
+  }
+  sanitizer_fiber::clean(taken.low, taken.size());
+  auto* const at = reinterpret_cast<void*>(place);
+  T* made = nullptr;
+  catching([&] { made = ::new (at) T(taken, at, options.name, std::forward<Args>(args)...); },
+           [&](std::exception_ptr exception) {
+             stack_pool::give_back(taken);
+             std::rethrow_exception(std::move(exception));
+           });
+  return made;
+}
+
+// The reverse. Not on that stack.
+template <class T>
+void destroy_on_stack(T* made) noexcept {
+  stack& taken = made->its_stack();
+  made->~T();
+  stack_pool::give_back(taken);
+}
+
+}  // namespace cordage::detail

@@ -1,0 +1,103 @@
+#include <signal.h>
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+
+#include <cordage/base/config.hpp>
+#include <cordage/base/fatal.hpp>
+#include <cordage/context/stackful.hpp>
+
+#include "slab.hpp"
+
+namespace cordage::detail {
+namespace {
+
+struct sigaction previous_action;
+
+// "64", of a power of two between 16 KiB and 1 GiB, in KiB. No printf in a signal handler.
+struct digits {
+  char text[8];
+  std::size_t length = 0;
+  explicit digits(std::size_t number) noexcept {
+    for (std::size_t rest = number; rest != 0; rest /= 10) ++length;
+    for (std::size_t at = length; at-- > 0; number /= 10) text[at] = static_cast<char>('0' + number % 10);
+  }
+};
+
+// Whether the address lies in the guard page of a stack that is in use; says so.
+bool report_overflow_at(const std::byte* address) noexcept {
+  const slab* const hit = slab::of(address);
+  if (hit == nullptr || !hit->guarded) return false;
+  const std::size_t index = hit->index_of(address);
+  if (address >= hit->low_of(index)) return false;
+  const stack& of = *hit->stack_at(index);
+  if (of.occupant == nullptr) return false;
+  const digits kilobytes(of.nominal_size() / 1024);
+  complain({of.occupant->kind() == stackful_kind::fiber ? "fiber \"" : "coroutine \"", of.its_name(), "\" overflowed its ",
+            {kilobytes.text, kilobytes.length}, " KiB stack"});
+  return true;
+}
+
+// Reports, then leaves the fault to whoever had it before us, mostly the default that ends the program: the faulting
+// instruction is run again.
+void on_fault(int signal, siginfo_t* info, void* context) {
+  const bool ours = report_overflow_at(static_cast<const std::byte*>(info->si_addr));
+  if (ours || previous_action.sa_handler == SIG_DFL || previous_action.sa_handler == SIG_IGN) {
+    struct sigaction standard {};
+    standard.sa_handler = SIG_DFL;
+    ::sigaction(signal, &standard, nullptr);
+  } else if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
+    previous_action.sa_sigaction(signal, info, context);
+  } else {
+    previous_action.sa_handler(signal);
+  }
+}
+
+// A stack for the handler, since the one that overflowed has no room. One that somebody has set already is used.
+class signal_stack {
+ public:
+  signal_stack() noexcept {
+    stack_t before{};
+    if (::sigaltstack(nullptr, &before) != 0 || (before.ss_flags & SS_DISABLE) == 0) return;
+    memory_ = std::unique_ptr<std::byte[]>(new (std::nothrow) std::byte[size]);
+    if (memory_ == nullptr) return;
+    stack_t ours{};
+    ours.ss_sp = memory_.get();
+    ours.ss_size = size;
+    ::sigaltstack(&ours, nullptr);
+  }
+  signal_stack(const signal_stack&) = delete;
+  signal_stack& operator=(const signal_stack&) = delete;
+  ~signal_stack() {
+    stack_t now{};
+    if (memory_ == nullptr || ::sigaltstack(nullptr, &now) != 0 || now.ss_sp != memory_.get()) return;
+    stack_t none{};
+    none.ss_flags = SS_DISABLE;
+    ::sigaltstack(&none, nullptr);
+  }
+  void touch() noexcept {}
+
+ private:
+  static constexpr std::size_t size = 32 * 1024;
+  std::unique_ptr<std::byte[]> memory_;
+};
+
+}  // namespace
+
+// A sanitizer has its own handler, and says more.
+void prepare_thread_for_overflows() noexcept {
+  if constexpr (config::sanitized) return;
+  static std::once_flag installed;
+  std::call_once(installed, [] {
+    struct sigaction ours {};
+    ours.sa_sigaction = on_fault;
+    ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&ours.sa_mask);
+    ::sigaction(SIGSEGV, &ours, &previous_action);
+  });
+  static thread_local signal_stack of_this_thread;
+  of_this_thread.touch();
+}
+
+}  // namespace cordage::detail

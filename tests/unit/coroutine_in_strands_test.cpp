@@ -1,0 +1,127 @@
+// Coroutines inside fibers and tasks: what waits is the whole strand.
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <cordage/coroutine.hpp>
+#include <cordage/fiber.hpp>
+#include <cordage/runtime.hpp>
+#include <cordage/task.hpp>
+#include <cordage/time.hpp>
+
+#include "counted.hpp"
+
+namespace {
+
+using namespace cordage;
+using this_coroutine::yield;
+
+TEST(coroutine, await_inside_one_suspends_the_whole_fiber_around_it) {
+  std::vector<std::string> order;
+  runtime rt;
+  auto other = [&] {
+    for (int i = 0; i < 2; ++i) {
+      order.push_back("other");
+      await(yield_now());
+    }
+  };
+  auto main_fiber = [&] {
+    coroutine<int> produces{[&] {
+      for (int i = 0; i < 2; ++i) {
+        order.push_back("waits");
+        await(yield_now());
+        yield(i);
+      }
+    }};
+    for (const int value : produces) order.push_back(std::to_string(value));
+    EXPECT_FALSE(this_coroutine::running());
+  };
+  rt.spawn(main_fiber);
+  rt.spawn(other);
+  rt.run(yield_now());
+  EXPECT_EQ(order, (std::vector<std::string>{"waits", "other", "0", "waits", "other", "1"}));
+}
+
+TEST(coroutine, of_several_fibers_do_not_meet) {
+  runtime rt;
+  int done = 0;
+  auto body = [&](int mine) {
+    coroutine<int> outer{[mine] {
+      coroutine<std::string> inner{[mine] {
+        for (int i = 0; i < 50; ++i) {
+          await(yield_now());
+          yield(std::to_string(mine + i));
+          await(sleep_for(std::chrono::microseconds(i % 3)));
+        }
+      }};
+      for (const std::string& text : inner) {
+        await(yield_now());
+        yield(std::stoi(text));
+      }
+    }};
+    int expected = mine;
+    for (const int value : outer) EXPECT_EQ(value, expected++);
+    EXPECT_EQ(expected, mine + 50);
+    ++done;
+  };
+  for (int i = 0; i < 20; ++i) rt.spawn(body, i * 1000);
+  rt.run(yield_now());
+  EXPECT_EQ(done, 20);
+}
+
+TEST(coroutine, a_stop_unwinds_the_fiber_through_the_coroutines_on_it) {
+  const auto before = counted::alive;
+  run([&]() -> task<> {
+    auto stuck = [] {
+      const counted outside;
+      coroutine<int> c{[] {
+        const counted inside;
+        coroutine<int> inner{[] {
+          const counted innermost;
+          await(sleep_for(std::chrono::hours(1)));
+        }};
+        inner.resume();
+      }};
+      c.resume();
+      ADD_FAILURE() << "it went on";
+    };
+    auto handle = spawn(stuck);
+    co_await yield_now();
+    EXPECT_EQ(counted::alive, before + 3);
+    handle.request_stop();
+    EXPECT_EQ((co_await handle).error(), errc::stopped);
+  }());
+  EXPECT_EQ(counted::alive, before);
+}
+
+TEST(coroutine, may_run_a_runtime) {
+  coroutine<int> c{[] {
+    const int value = run(fiber{[] {
+      EXPECT_FALSE(this_coroutine::running());
+      EXPECT_THROW(yield(1), not_in_coroutine);
+      await(yield_now());
+      return 5;
+    }});
+    EXPECT_TRUE(this_coroutine::running());
+    yield(value);
+  }};
+  EXPECT_EQ(c.resume(), 5);
+}
+
+TEST(coroutine, may_be_resumed_in_tasks) {
+  run([]() -> task<> {
+    coroutine<int> counting{[] {
+      for (int i = 1; i <= 3; ++i) yield(i);
+    }};
+    int sum = 0;
+    while (const auto value = counting.resume()) {
+      sum += *value;
+      co_await yield_now();
+    }
+    EXPECT_EQ(sum, 6);
+  }());
+}
+
+}  // namespace
