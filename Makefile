@@ -17,11 +17,12 @@ endef
 all: ## build the library, the examples and the benchmarks into build/release (the default)
 	$(call build,release,,cordage_programs)
 
-echo: ## build, then run the echo server until Ctrl-C
+STYLE ?= task
+echo: ## build, then run the echo server until Ctrl-C; STYLE=fiber for the other style
 	$(call build,release,,cordage_programs)
-	@echo "The echo server listens on 127.0.0.1:7007 until Ctrl-C. In another terminal, type:"
-	@echo "    printf 'hello\n' | nc -N 127.0.0.1 7007"
-	@build/release/examples/echo_server --port 7007
+	@set -o pipefail; build/release/examples/echo_server --port 7007 --style $(STYLE) | (trap '' INT TERM; \
+	  while IFS= read -r line; do echo "$$line"; [[ $$line != listening* ]] || printf '%s\n' \
+	    "Until Ctrl-C. In another terminal, type:" "    printf 'hello\n' | nc -N 127.0.0.1 7007"; done)
 
 test: build-release ## build everything and run all tests
 	@ctest --preset release

@@ -23,9 +23,10 @@
 namespace {
 
 std::uint64_t connections_served = 0;
-std::uint64_t bytes_echoed = 0;
 
 // [echo]
+std::uint64_t bytes_echoed = 0;
+
 cordage::task<> echo_task(cordage::tcp::stream peer) {         // a task: stackless
   std::array<std::byte, 4096> buffer;
   while (auto n = co_await !peer.read_some(buffer)) {          // bytes read; 0 at the end of the stream
@@ -52,7 +53,7 @@ struct options {
 };
 
 constexpr const char* usage =
-    "usage: echo_server [--host H] [--port N] [--style task|fiber] [--backend epoll|auto] [--max-connections N]\n"
+    "usage: echo_server [--help] [--host H] [--port N] [--style task|fiber] [--backend epoll|auto] [--max-connections N]\n"
     "  --host H             address to listen on (127.0.0.1)\n"
     "  --port N             port to listen on, 0 for any (7007)\n"
     "  --style S            what serves a connection: task or fiber (task)\n"
@@ -88,6 +89,7 @@ options parse(int argc, char** argv) {
                                  {"style", required_argument, nullptr, 's'},
                                  {"backend", required_argument, nullptr, 'b'},
                                  {"max-connections", required_argument, nullptr, 'm'},
+                                 {"help", no_argument, nullptr, 'u'},
                                  {}};
   options asked;
   for (int which; (which = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
@@ -101,6 +103,9 @@ options parse(int argc, char** argv) {
       if (one_of("backend", optarg, "epoll", "auto") == "epoll") asked.backend = cordage::backend_kind::epoll;
     } else if (which == 'm') {
       asked.max_connections = number<std::size_t>("max-connections", optarg, 1);
+    } else if (which == 'u') {
+      std::fputs(usage, stdout);
+      std::exit(0);
     } else {
       std::fputs(usage, stderr);  // getopt has said what was wrong
       std::exit(2);

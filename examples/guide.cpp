@@ -63,6 +63,31 @@ cordage::task<> print_greeting(cordage::endpoint server) {
 }
 // [/errors]
 
+// [client]
+cordage::async<std::string> ask(std::string_view server, std::string_view question) {
+  auto stream = co_await !cordage::tcp::connect(server);          // "127.0.0.1:7007": numbers, no names
+  co_await !stream.write_all(std::as_bytes(std::span(question)));
+  std::string answer(4096, ' ');
+  const auto n = co_await !stream.read_some(std::as_writable_bytes(std::span(answer)));
+  answer.resize(n);
+  co_return answer;
+}
+// [/client]
+
+// [timeout]
+cordage::task<> give_up_after_a_while() {
+  auto asking = cordage::spawn(cordage::sleep_for(24h));          // or what else may take too long
+  auto alarm = cordage::spawn([&]() -> cordage::task<> {
+    co_await cordage::sleep_for(10ms);
+    asking.request_stop();
+  });
+  const cordage::result<> ended = co_await asking;
+  alarm.request_stop();
+  (void)co_await alarm;
+  std::printf("in time: %s\n", ended ? "yes" : "no");
+}
+// [/timeout]
+
 // [spawn]
 cordage::task<> in_the_background() {
   auto sum = cordage::spawn(add, 6, 7);                           // a task: stackless
@@ -105,6 +130,17 @@ cordage::task<> stopped() {
 }
 // [/stop]
 
+// [isolated]
+cordage::task<> one_failure_is_nobody_elses() {
+  co_await cordage::with_scope([&](cordage::scope& children) -> cordage::task<> {
+    children.spawn_isolated([](const cordage::failure& failed) { std::printf("left alone: %s\n", failed.message().c_str()); },
+                            [] { throw std::runtime_error("a child failed"); });
+    co_await cordage::sleep_for(1ms);
+    std::printf("the others go on\n");
+  });
+}
+// [/isolated]
+
 // [serve]
 cordage::task<> greet(cordage::tcp::stream peer) {
   co_await !peer.write_all(std::as_bytes(std::span(std::string_view("hello"))));
@@ -120,13 +156,32 @@ cordage::task<> serve_one_greeting() {
 }
 // [/serve]
 
+cordage::task<> ask_an_echo() {
+  auto listener = cordage::tcp::listener::bind(*cordage::endpoint::parse("127.0.0.1:0")).value();
+  const std::string where = to_string(listener.local());
+  // [on_error]
+  auto echo = [](cordage::tcp::stream peer) {                     // on a fiber, since it returns no task
+    std::array<std::byte, 4096> buffer;
+    while (auto n = cordage::await(!peer.read_some(buffer))) cordage::await(!peer.write_all(std::span(buffer).first(n)));
+  };
+  auto report = [](const cordage::failure& failed) { std::printf("a connection failed: %s\n", failed.message().c_str()); };
+  auto server = cordage::spawn(cordage::tcp::serve(std::move(listener), echo, {.max_connections = 1000}, report));
+  // [/on_error]
+  std::printf("echoed: %s\n", (co_await ask(where, "how are you")).value().c_str());
+  server.request_stop();
+  (void)co_await server;
+}
+
 cordage::task<> everything() {
   co_await print_sum();
   co_await both_ways();
   co_await cordage::fiber{other_way_round};
   co_await in_the_background();
+  co_await give_up_after_a_while();
   co_await first_failure_stops_the_rest();
+  co_await one_failure_is_nobody_elses();
   co_await stopped();
+  co_await ask_an_echo();
   co_await serve_one_greeting();
 }
 

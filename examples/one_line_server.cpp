@@ -6,7 +6,7 @@
 
 namespace {
 
-void echo(cordage::tcp::stream peer) {
+void echo_fiber(cordage::tcp::stream peer) {
   std::array<std::byte, 4096> buffer;
   while (auto n = cordage::await(!peer.read_some(buffer))) cordage::await(!peer.write_all(std::span(buffer).first(n)));
 }
@@ -14,5 +14,5 @@ void echo(cordage::tcp::stream peer) {
 }  // namespace
 
 // [main]
-int main() { cordage::run(!cordage::tcp::serve("127.0.0.1:7007", echo)); }
+int main() { cordage::run(!cordage::tcp::serve("127.0.0.1:7007", echo_fiber)); }
 // [/main]

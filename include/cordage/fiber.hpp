@@ -68,6 +68,15 @@ CORDAGE_ALWAYS_INLINE decltype(auto) await(X&& x) {
   return detail::await_operation(fiber, op);
 }
 
+// A result is to be looked at.
+template <class X>
+  requires(detail::awaitable_here<X> && detail::is_result<detail::await_result<X>>)
+[[nodiscard]] CORDAGE_ALWAYS_INLINE auto await(X&& x) {
+  detail::fiber_base& fiber = detail::require_fiber();
+  auto&& op = detail::as_operation(std::forward<X>(x));
+  return detail::await_operation(fiber, op);
+}
+
 template <class X>
 CORDAGE_ALWAYS_INLINE auto await(checked_awaitable<X>&& x) {
   detail::fiber_base& fiber = detail::require_fiber();

@@ -149,12 +149,26 @@ template <class X>
 auto run(X&& x, const runtime_options& options = {}) {
   return runtime(options).run(std::forward<X>(x));
 }
+template <class X>
+  requires detail::result_when_awaited<X>
+[[nodiscard]] auto run(X&& x, const runtime_options& options = {}) {
+  return runtime(options).run(std::forward<X>(x));
+}
+// For what runs on a fiber say run(fiber{f, arguments...}); a function that returns a task is called: run(f()).
+template <class F>
+  requires(!detail::awaitable_or_checked<F>)
+auto run(F&&, const runtime_options& = {}) = delete;
 
 // Blocks this thread until x, which may have to do with other threads' runtimes, has completed, and gives what it
 // gives. Refused inside a worker, whose other strands it would hold up: await x there.
 template <class X>
   requires detail::awaitable_or_checked<X>
 auto sync_wait(X&& x) {
+  return runtime().run(std::forward<X>(x));
+}
+template <class X>
+  requires detail::result_when_awaited<X>
+[[nodiscard]] auto sync_wait(X&& x) {
   return runtime().run(std::forward<X>(x));
 }
 

@@ -90,6 +90,8 @@ class task<T>::promise_type : public detail::task_promise<T> {
     if (frame == nullptr) [[unlikely]] detail::throw_exception<std::bad_alloc>("no memory for a task's frame");
     return frame;
   }
+  // Beside its operator new, or GCC takes them for a mismatch in unoptimized builds.
+  static void operator delete(void* frame, std::size_t size) noexcept { detail::frame_recycler::deallocate(frame, size); }
 };
 
 // Its value is a result<T>, and it never throws: an exception that leaves the body ends the program with a message,
@@ -144,6 +146,7 @@ class async<T>::promise_type : public detail::task_promise_base<result<T>> {
   }
 
   static void* operator new(std::size_t size) noexcept { return detail::frame_recycler::allocate(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { detail::frame_recycler::deallocate(frame, size); }
 };
 
 }  // namespace cordage

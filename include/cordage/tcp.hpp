@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include <cordage/endpoint.hpp>
 #include <cordage/io/waiting.hpp>
@@ -46,23 +47,23 @@ class [[nodiscard]] stream {
 
   // As many bytes as have arrived, at least one, at most the buffer's size; 0 at the end of the stream. The buffer must
   // not be empty. Stop loses nothing: what has arrived stays for the next read.
-  auto read_some(std::span<std::byte> buffer) noexcept {
+  [[nodiscard]] auto read_some(std::span<std::byte> buffer) noexcept {
     return detail::transfer_operation({detail::io_kind::receive, descriptor_.get(), buffer.data(), buffer.size()});
   }
 
   // The whole buffer; errc::end_of_stream where the stream ends before. Stop and errors lose the bytes read so far.
-  auto read_exactly(std::span<std::byte> buffer) noexcept {
+  [[nodiscard]] auto read_exactly(std::span<std::byte> buffer) noexcept {
     return detail::whole_transfer_operation(
         {detail::io_kind::receive_exactly, descriptor_.get(), buffer.data(), buffer.size()});
   }
 
   // As many bytes as there is room for, at least one unless there are none. Stop loses nothing.
-  auto write_some(std::span<const std::byte> bytes) noexcept {
+  [[nodiscard]] auto write_some(std::span<const std::byte> bytes) noexcept {
     return detail::transfer_operation(sending(detail::io_kind::send, bytes));
   }
 
   // All bytes. Stop and errors leave it unknown how many were sent.
-  auto write_all(std::span<const std::byte> bytes) noexcept {
+  [[nodiscard]] auto write_all(std::span<const std::byte> bytes) noexcept {
     return detail::whole_transfer_operation(sending(detail::io_kind::send_all, bytes));
   }
 
@@ -112,7 +113,7 @@ class accept_operation : public cordage::detail::io_wait {
 
 class connect_operation : public cordage::detail::io_wait {
  public:
-  explicit connect_operation(const endpoint& to) noexcept;
+  explicit connect_operation(const result<endpoint>& to) noexcept;
 
   bool ready() noexcept;
   result<stream> get();
@@ -137,11 +138,11 @@ struct listen_options {
 class [[nodiscard]] listener {
  public:
   // Opens a socket, binds it and listens; port 0 lets the system choose one. Any thread, also outside of a runtime.
-  static result<listener> bind(const endpoint& where, const listen_options& options = {});
+  [[nodiscard]] static result<listener> bind(const endpoint& where, const listen_options& options = {});
 
   // The next connection. Errors that concern only the connection that was about to be accepted are skipped. Out of
   // descriptors is an error, after which the connection still waits: accept again later. Stop loses nothing.
-  auto accept() noexcept { return detail::accept_operation(descriptor_.get()); }
+  [[nodiscard]] auto accept() noexcept { return detail::accept_operation(descriptor_.get()); }
 
   // Where it listens, with the real port.
   const endpoint& local() const noexcept { return local_; }
@@ -159,5 +160,8 @@ class [[nodiscard]] listener {
 
 // Opens a connection. Stop abandons the attempt.
 [[nodiscard]] inline auto connect(const endpoint& to) noexcept { return detail::connect_operation(to); }
+
+// The same to "ADDRESS:PORT", as endpoint::parse takes it: numbers, no names.
+[[nodiscard]] inline auto connect(std::string_view to) { return detail::connect_operation(endpoint::parse(to)); }
 
 }  // namespace cordage::tcp

@@ -18,6 +18,7 @@ class category_type final : public std::error_category {
       case errc::closed: return "closed";
       case errc::lost_race: return "another alternative completed first";
       case errc::out_of_memory: return "out of memory";
+      case errc::invalid_endpoint: return "not a numeric ADDRESS:PORT such as 127.0.0.1:80 or [::1]:80";
     }
     return "unknown error";
   }
@@ -27,6 +28,7 @@ class category_type final : public std::error_category {
       case errc::timed_out: return std::errc::timed_out;
       case errc::stopped: return std::errc::operation_canceled;
       case errc::out_of_memory: return std::errc::not_enough_memory;
+      case errc::invalid_endpoint: return std::errc::invalid_argument;
       default: return {code, *this};
     }
   }

@@ -11,7 +11,7 @@
 namespace cordage {
 namespace {
 
-auto invalid() noexcept { return detail::fail(std::make_error_code(std::errc::invalid_argument)); }
+auto invalid() noexcept { return detail::fail(errc::invalid_endpoint); }
 
 result<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t port = 0;

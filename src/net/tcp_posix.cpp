@@ -88,11 +88,18 @@ result<listener> bind_text(std::string_view where) {
   return listener::bind(*parsed);
 }
 
-connect_operation::connect_operation(const endpoint& to) noexcept
-    : io_wait(io_operation(io_kind::connect, nullptr)), to_(to) {}
+connect_operation::connect_operation(const result<endpoint>& to) noexcept
+    : io_wait(io_operation(io_kind::connect, nullptr)) {
+  if (to) {
+    to_ = *to;
+  } else {
+    io_.failure = to.error();
+  }
+}
 
 // Begins the attempt; true if it has ended already. Asked again, it is looked at again.
 bool connect_operation::ready() noexcept {
+  if (io_.failure != error{}) return true;
   return descriptor_ != nullptr ? attempt_if_ready(io_) : begin();
 }
 

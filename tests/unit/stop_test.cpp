@@ -267,8 +267,8 @@ TEST(stop, is_forgotten_by_the_executor_when_the_strand_has_ended) {
     waiting.request_stop();
     not_begun.request_stop();
     EXPECT_TRUE(here.any_stopping());
-    co_await waiting;
-    co_await not_begun;
+    (void)co_await waiting;
+    (void)co_await not_begun;
     EXPECT_FALSE(here.any_stopping());
 
     auto ended = spawn(ends);

@@ -85,7 +85,7 @@ TEST(task, of_a_result_keeps_an_exception_an_exception) {
     throw std::runtime_error("not an error code");
     co_return 3;
   };
-  EXPECT_THROW(run(thrower()), std::runtime_error);
+  EXPECT_THROW((void)run(thrower()), std::runtime_error);
 }
 
 TEST(task, destroys_its_frame_when_the_await_is_over) {

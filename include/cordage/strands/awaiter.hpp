@@ -53,6 +53,7 @@ class awaiter : node_for<Op> {
   using operation_type = std::remove_reference_t<Op>;
   using result_type = decltype(std::declval<operation_type&>().get());
   static constexpr bool propagates = Mode == error_mode::propagate;
+  static constexpr bool leaves_result = Mode == error_mode::give && is_result<std::remove_cvref_t<result_type>>;
   static constexpr bool withdrawable = can_be_withdrawn<operation_type>;
 
   // Whether a complete operation may still keep the coroutine from going on.
@@ -82,6 +83,12 @@ class awaiter : node_for<Op> {
     return this->home->spend() ? false : queue(resume);
   }
 
+  // A result that is given is to be looked at.
+  [[nodiscard]] decltype(auto) await_resume()
+    requires leaves_result
+  {
+    return op_.get();
+  }
   decltype(auto) await_resume() {
     if constexpr (propagates) {
       return value_of(std::move(*settled_));
@@ -222,6 +229,11 @@ class task_awaiter : task_link {
     return frame;
   }
 
+  [[nodiscard]] decltype(auto) await_resume()
+    requires(Mode == error_mode::give && is_result<value_type>)
+  {
+    return taken();
+  }
   decltype(auto) await_resume() {
     if constexpr (Mode == error_mode::propagate) {
       return value_of(take_from(*this, child_promise().value));

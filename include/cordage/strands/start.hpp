@@ -86,6 +86,10 @@ auto value_when_awaited(checked_awaitable<X>&&) -> typename await_result<X>::val
 template <class X>
 concept awaitable_or_checked = requires(X&& x) { detail::value_when_awaited(std::forward<X>(x)); };
 
+// What gives a result when awaited, which nobody should drop by accident.
+template <class X>
+concept result_when_awaited = awaitable_or_checked<X> && is_result<decltype(detail::value_when_awaited(std::declval<X>()))>;
+
 // What can be stored in a strand of its own and awaited there.
 template <class X>
 concept spawnable = awaitable_or_checked<std::decay_t<X>> && std::constructible_from<std::decay_t<X>, X>;

@@ -36,8 +36,6 @@ class task_promise_base : public promise_base {
     }
   }
 
-  static void operator delete(void* frame, std::size_t size) noexcept { frame_recycler::deallocate(frame, size); }
-
   value_slot<T> value;
 };
 
