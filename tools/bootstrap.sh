@@ -65,7 +65,10 @@ need_sanitizers() {
   has "llvm-symbolizer$version" || want "llvm$version" "its llvm-symbolizer names functions in sanitizer reports"
 }
 
-need_bench() { has valgrind || want valgrind "the benchmarks count instructions with it"; }
+need_bench() {
+  has valgrind || want valgrind "the benchmarks count instructions with it"
+  [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want libboost-context-dev "stacks are compared with Boost's"
+}
 
 need_format() { has clang-format || want clang-format "make format calls it"; }
 

@@ -63,11 +63,17 @@ class coroutine_of final : public coroutine_base {
   Call call_;
 };
 
+// A coroutine that is being unwound yields nothing; for the others it throws.
+CORDAGE_RARELY_CALLED inline void refuse_to_yield() {
+  const coroutine_base* const self = coroutine_base::current();
+  if (self == nullptr) throw_exception<not_in_coroutine>("yield was called outside a coroutine");
+  if (!self->unwinds()) throw_exception<wrong_yield_type>("a coroutine yields another type");
+}
+
 template <class Y>
 CORDAGE_ALWAYS_INLINE void yield_to_resumer(void* value) {
-  coroutine_base* const self = coroutine_base::current();
-  if (self == nullptr) [[unlikely]] throw_exception<not_in_coroutine>("yield was called outside a coroutine");
-  if (!self->yields(&type_tag<Y>)) [[unlikely]] throw_exception<wrong_yield_type>("a coroutine yields another type");
+  coroutine_base* const self = coroutine_base::last_resumed();
+  if (self == nullptr || !self->may_yield(&type_tag<Y>)) [[unlikely]] return refuse_to_yield();
   self->yield(value);
 }
 

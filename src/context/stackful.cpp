@@ -5,17 +5,17 @@
 
 namespace cordage::detail {
 
-constinit thread_local stackful* stackful::current_coroutine_ = nullptr;
+constinit thread_local stackful* stackful::last_resumed_ = nullptr;
 constinit machine_context stackful::nowhere_{};
 
-stackful::stackful(stackful_kind kind, stack& on, void* frames_top, std::string_view name, void (*entry)(void*),
-                   void* argument) noexcept
-    : kind_(kind), stack_(&on) {
-  if (name.empty()) name = "unnamed";
-  on.name_length = static_cast<unsigned char>(std::min(name.size(), sizeof on.name));
-  std::copy_n(name.data(), on.name_length, on.name);
-  on.occupant = this;
-  prepare(self_, frames_top, {.argument = argument, .entry = entry, .outside = &outside_});
+void stack::set_name(std::string_view given) noexcept {
+  name_length = static_cast<unsigned char>(std::min(given.size(), sizeof name));
+  std::copy_n(given.data(), name_length, name);
+}
+
+void stackful::set_up_thread() noexcept {
+  exceptions_.attach_to_this_thread();
+  prepare_thread_for_overflows();
 }
 
 stack_unwind::~stack_unwind() {

@@ -3,7 +3,7 @@
  *
  *   machine_context { 0 sp, 8 fp, 16 pc }
  *
- * cordage_switch_opaque(x0 from, x1 to)
+ * cordage_switch_opaque(x0 message, x1 from, x2 to), gives x0 message
  *
  * The frame that a suspended caller leaves on its stack, from the saved sp upwards:
  *
@@ -43,10 +43,10 @@ SWITCH:
     stp     d14, d15, [sp, #144]
     adr     x16, 1f
     mov     x17, sp
-    stp     x17, x29, [x0]
-    str     x16, [x0, #16]
-    ldp     x17, x29, [x1]
-    ldr     x16, [x1, #16]
+    stp     x17, x29, [x1]
+    str     x16, [x1, #16]
+    ldp     x17, x29, [x2]
+    ldr     x16, [x2, #16]
     mov     sp, x17
     br      x16
 1:
@@ -97,8 +97,12 @@ ROOT:
     /* expression, x29 */
     .cfi_escape 0x10, 29, 6, 0x8f, 16, 0x06, 0x06, 0x23, 8
     hint    #34                         /* bti c */
-    ldp     x0, x1, [sp]
-    blr     x1
+    ldp     x0, x16, [sp]
+    /* Not blr: the processor would predict returns by it, and entry never returns. */
+    adr     x30, 1f
+    br      x16
+    nop
+1:
     brk     #1
     .cfi_endproc
 #ifndef __APPLE__

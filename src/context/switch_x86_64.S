@@ -3,7 +3,7 @@
  *
  *   machine_context { 0 sp, 8 fp, 16 pc, 24 bx }
  *
- * cordage_switch_opaque(rdi from, rsi to)
+ * cordage_switch_opaque(rdi message, rsi from, rdx to), gives rax message
  *
  * The frame that a suspended caller leaves on its stack, from the saved sp upwards:
  *
@@ -35,14 +35,14 @@ cordage_switch_opaque:
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset r15, 0
     leaq    1f(%rip), %rax
-    movq    %rsp, (%rdi)
-    movq    %rbp, 8(%rdi)
-    movq    %rax, 16(%rdi)
-    movq    %rbx, 24(%rdi)
-    movq    (%rsi), %rsp
-    movq    8(%rsi), %rbp
-    movq    24(%rsi), %rbx
-    jmpq    *16(%rsi)
+    movq    %rsp, (%rsi)
+    movq    %rbp, 8(%rsi)
+    movq    %rax, 16(%rsi)
+    movq    %rbx, 24(%rsi)
+    movq    (%rdx), %rsp
+    movq    8(%rdx), %rbp
+    movq    24(%rdx), %rbx
+    jmpq    *16(%rdx)
     .p2align 3
 1:
     endbr64
@@ -61,6 +61,7 @@ cordage_switch_opaque:
     popq    %rcx
     .cfi_adjust_cfa_offset -8
     .cfi_register rip, rcx
+    movq    %rdi, %rax
     jmpq    *%rcx
     .cfi_endproc
     .size   cordage_switch_opaque, .-cordage_switch_opaque
@@ -92,7 +93,20 @@ cordage_stack_root:
     .cfi_escape 0x10, 3, 6, 0x77, 16, 0x06, 0x06, 0x23, 24
     endbr64
     movq    (%rsp), %rdi
-    callq   *8(%rsp)
+    movq    8(%rsp), %rax
+    /* As a call would, but unseen by the processor's prediction of returns, since entry never returns: after a call the
+     * enterer's next returns would all be mispredicted. */
+    leaq    1f(%rip), %rcx
+    pushq   %rcx
+    .cfi_remember_state
+    .cfi_escape 0x0f, 5, 0x77, 24, 0x06, 0x06, 0x06
+    .cfi_escape 0x10, 16, 6, 0x77, 24, 0x06, 0x06, 0x23, 16
+    .cfi_escape 0x10, 6, 6, 0x77, 24, 0x06, 0x06, 0x23, 8
+    .cfi_escape 0x10, 3, 6, 0x77, 24, 0x06, 0x06, 0x23, 24
+    jmpq    *%rax
+    .cfi_restore_state
+    nop
+1:
     ud2
     .cfi_endproc
     .size   cordage_stack_root, .-cordage_stack_root

@@ -19,12 +19,12 @@ void worker::run(const bool& finished) {
   [[maybe_unused]] const exception_free nothing_in_flight;
   worker* const outer = std::exchange(current_, this);
   executor* const outer_executor = std::exchange(running_, this);
-  stackful* const outer_coroutine = stackful::exchange_current_coroutine(nullptr);
+  stackful* const outer_coroutine = stackful::exchange_last_resumed(nullptr);
   while (!finished) {
     run_ready();
     if (!finished) park();
   }
-  stackful::exchange_current_coroutine(outer_coroutine);
+  stackful::exchange_last_resumed(outer_coroutine);
   running_ = outer_executor;
   current_ = outer;
 }

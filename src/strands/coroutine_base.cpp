@@ -18,23 +18,47 @@ std::string_view name_of(coroutine_status status) noexcept {
 
 }  // namespace
 
-coroutine_base::coroutine_base(stack& on_stack, void* frames_top, std::string_view name, const void* yields) noexcept
-    : stackful(stackful_kind::coroutine, on_stack, frames_top, name, entry, this), yields_(yields) {}
+coroutine_status coroutine_base::status() const noexcept {
+  if (special_ == special::dead) return coroutine_status::dead;
+  if (!runs()) return coroutine_status::suspended;
+  return last_resumed_ == this ? coroutine_status::running : coroutine_status::normal;
+}
 
-void coroutine_base::begin_or_refuse() {
-  if (state_ != state::not_begun)
+void* coroutine_base::resume_rarely() {
+  if (runs() || special_ == special::dead)
     throw_exception<status_error>("a coroutine was resumed that is not suspended",
                                   "coroutine is " + std::string(name_of(status())) + ", expected suspended");
-  begin();
+  expects(exceptions_.attached_to_this_thread(), "a coroutine was resumed on another thread than it had begun on");
+  special_ = special::no;
+  void* const yielded = enter();
+  if (yielded == nullptr) ended();
+  return yielded;
 }
 
-void* coroutine_base::ended() {
-  if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
-  return nullptr;
+// The way in and out that cares for the exceptions of both sides.
+void* coroutine_base::enter() noexcept {
+  coroutine_base* const outer = become_current();
+  exceptions_.exchange(saved_exceptions_);
+  sanitizer_.before_enter(sanitizer_);
+  void* const yielded = switch_context(resumer_, self_, no_message());
+  sanitizer_.after_leave();
+  exceptions_.exchange(saved_exceptions_);
+  if (exceptions_.any_saved() && special_ == special::no) special_ = special::in_catch;
+  resumer_.pc = nullptr;
+  last_resumed_ = outer;
+  return yielded;
 }
+
+void coroutine_base::save_exceptions() noexcept {
+  exceptions_.leave(saved_exceptions_);
+  special_ = special::in_catch;
+}
+
+void coroutine_base::rethrow() { std::rethrow_exception(std::exchange(failure_, nullptr)); }
 
 void coroutine_base::unwind() {
-  state_ = state::running;
+  special_ = special::no;
+  yields_ = nullptr;
   throw_exception<stack_unwind>("a coroutine was destroyed, and without exceptions it cannot be unwound", *this);
 }
 
@@ -48,22 +72,22 @@ void coroutine_base::entry(void* self) {
                                    if (!unwound.arrives_at(coroutine)) keep(std::current_exception());
                                  },
                                  keep);
-  coroutine.state_ = state::dead;
+  coroutine.special_ = special::dead;
   coroutine.finished_ = true;
   coroutine.sanitizer_.before_last_leave();
-  switch_context(coroutine.self_, *coroutine.outside_);
+  switch_context(coroutine.self_, coroutine.resumer_, nullptr);
   fatal("a coroutine was entered after its end");
 }
 
-void coroutine_base::end_and_destroy() noexcept {
-  expects(state_ != state::running, "a coroutine was destroyed while it was running or had resumed another one");
-  while (state_ == state::suspended) {
+void coroutine_base::end() noexcept {
+  expects(!runs(), "a coroutine was destroyed while it was running or had resumed another one");
+  while (special_ == special::no || special_ == special::in_catch) {
     expects(exceptions_.attached_to_this_thread(), "a coroutine was destroyed on another thread than it had begun on");
-    state_ = state::to_be_unwound;
+    yields_ = type_;
+    special_ = special::to_be_unwound;
     enter();
   }
-  if (begun_) sanitizer_.end();
-  destroy();
+  if (last_resumed_ == this) last_resumed_ = nullptr;
 }
 
 }  // namespace cordage::detail

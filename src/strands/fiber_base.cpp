@@ -1,4 +1,5 @@
 #include <cordage/base/fatal.hpp>
+#include <cordage/strands/coroutine_base.hpp>
 #include <cordage/strands/fiber_base.hpp>
 
 namespace cordage::detail {
@@ -15,6 +16,11 @@ fiber_base::~fiber_base() {
 
 constinit thread_local fiber_base* fiber_base::current_ = nullptr;
 
+void fiber_base::leave_coroutine() noexcept {
+  coroutine = coroutine_base::current();
+  last_resumed_ = nullptr;
+}
+
 // From an executor's loop, which never runs on a fiber.
 CORDAGE_ALWAYS_INLINE void fiber_base::enter() noexcept {
   machine_context outside;
@@ -22,8 +28,8 @@ CORDAGE_ALWAYS_INLINE void fiber_base::enter() noexcept {
   current_ = this;
   exceptions_.enter(saved_exceptions_);
   sanitizer_.before_enter(inner_sanitizer());
-  switch_context(outside, self_);
-  after_switch(this)->left();
+  switch_context(outside, self_, no_message());
+  computed_here(this)->left();
 }
 
 CORDAGE_ALWAYS_INLINE void fiber_base::left() noexcept {
@@ -76,7 +82,7 @@ void fiber_base::entry(void* self) {
   fiber.finished_ = true;
   fiber.type = &finished;
   fiber.sanitizer_.before_last_leave();
-  switch_context(fiber.self_, *fiber.outside_);
+  switch_context(fiber.self_, *fiber.outside_, nullptr);
   fatal("a fiber was entered after its end");
 }
 

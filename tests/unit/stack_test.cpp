@@ -7,8 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <map>
 #include <set>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -119,6 +123,53 @@ TEST(stack, too_large_or_beyond_memory_is_an_error_that_says_what_to_do) {
   ::setrlimit(RLIMIT_AS, &before);
   EXPECT_NE(what.find("address space"), std::string::npos) << what;
   for (stack* const s : taken) stack_pool::give_back(*s);
+}
+
+// What was touched is given back when more stacks are free than a thread keeps.
+TEST(stack, of_which_too_many_are_free_gives_its_pages_back) {
+  if (cordage::config::sanitized) GTEST_SKIP() << "a sanitizer's shadow counts, too";
+  constexpr std::size_t count = 200;
+  constexpr std::size_t size = 4 * 1024 * 1024;  // a thread keeps 16 of these
+  const auto stacks = take(count, size);
+  for (stack* const s : stacks) std::fill(s->top() - 1024 * 1024, s->top() - 64, std::byte{1});
+  std::size_t touched = 0;
+  for (stack* const s : stacks) touched += touched_bytes(*s);
+  EXPECT_GE(touched, count * 1024 * 1024);
+  for (stack* const s : stacks) stack_pool::give_back(*s);
+  const auto again = take(count, size);
+  touched = 0;
+  for (stack* const s : again) touched += touched_bytes(*s);
+  EXPECT_LE(touched, 20U * 1024 * 1024);
+  for (stack* const s : again) stack_pool::give_back(*s);
+}
+
+std::size_t mappings_allowed() {
+  std::size_t allowed = 0;
+  std::ifstream("/proc/sys/vm/max_map_count") >> allowed;
+  return allowed;
+}
+
+// In a child where guards cost mappings, as they do on kernels before 6.13.
+TEST(stack_death, at_the_limit_of_mappings_is_an_error_that_says_what_to_do_or_goes_unguarded_where_that_is_allowed) {
+  if (cordage::config::sanitized) GTEST_SKIP() << "a sanitizer needs mappings for itself";
+  if (mappings_allowed() > 200'000) GTEST_SKIP() << "this machine allows too many mappings to reach the limit";
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto reach_the_limit = [] {
+    std::string what;
+    try {
+      for (;;) stack_pool::take(16 * 1024, false);
+    } catch (const std::system_error& e) {
+      what = e.what();
+    }
+    const bool said = what.find("vm.max_map_count") != what.npos;
+    stack& unguarded = stack_pool::take(16 * 1024, true);
+    *unguarded.low = std::byte{1};
+    std::fprintf(stderr, "said %d, guarded %d", said, unguarded.guarded);
+    std::_Exit(0);
+  };
+  ::setenv("CORDAGE_STACK_GUARD", "mprotect", 1);
+  EXPECT_EXIT(reach_the_limit(), testing::ExitedWithCode(0), "said 1, guarded 0");
+  ::unsetenv("CORDAGE_STACK_GUARD");
 }
 
 }  // namespace

@@ -37,27 +37,27 @@ struct bare {
     b.body(b);
     b.done = true;
     b.sanitizer.before_last_leave();
-    switch_context(b.self, b.outside);
+    switch_context(b.self, b.outside, nullptr);
   }
 
   CORDAGE_ALWAYS_INLINE void resume() {
     sanitizer.before_enter(sanitizer);
-    switch_context(outside, self);
+    switch_context(outside, self, nullptr);
     sanitizer.after_leave();
   }
   CORDAGE_ALWAYS_INLINE void yield() {
     sanitizer.before_leave(sanitizer);
-    switch_context(self, outside);
+    switch_context(self, outside, nullptr);
     sanitizer.after_enter(sanitizer);
   }
   [[gnu::noinline]] void resume_opaquely() {
     sanitizer.before_enter(sanitizer);
-    cordage_switch_opaque(&outside, &self);
+    cordage_switch_opaque(nullptr, &outside, &self);
     sanitizer.after_leave();
   }
   [[gnu::noinline]] void yield_opaquely() {
     sanitizer.before_leave(sanitizer);
-    cordage_switch_opaque(&self, &outside);
+    cordage_switch_opaque(nullptr, &self, &outside);
     sanitizer.after_enter(sanitizer);
   }
 };
@@ -121,6 +121,29 @@ TEST(switch_context, leaves_the_red_zone_alone) {
   b.resume();
   EXPECT_TRUE(b.done);
   EXPECT_EQ(b.value, 12 * 3 + 66);
+}
+
+// Echoes what it is sent, plus one.
+TEST(switch_context, carries_a_message_each_way) {
+  struct echo {
+    machine_context self, outside;
+    machine_context* to_outside = &outside;
+    std::unique_ptr<std::byte[]> memory{new std::byte[stack_bytes]};
+    static void entry(void* argument) {
+      auto& e = *static_cast<echo*>(argument);
+      for (char* message = nullptr;;) {
+        message = static_cast<char*>(switch_context(e.self, e.outside, message));
+        message = static_cast<char*>(cordage_switch_opaque(message + 1, &e.self, &e.outside)) + 1;
+      }
+    }
+  } e;
+  if (cordage::config::sanitized) GTEST_SKIP() << "this one tells no sanitizer about its stack";
+  const auto top = reinterpret_cast<std::uintptr_t>(e.memory.get() + stack_bytes) & ~std::uintptr_t{63};
+  prepare(e.self, reinterpret_cast<void*>(top), {.argument = &e, .entry = echo::entry, .outside = &e.to_outside});
+  char words[100];
+  EXPECT_EQ(switch_context(e.outside, e.self, nullptr), nullptr);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(switch_context(e.outside, e.self, words + i), words + i + 1);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(cordage_switch_opaque(words + i, &e.outside, &e.self), words + i + 1);
 }
 
 TEST(switch_context, nests) {

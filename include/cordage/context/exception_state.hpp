@@ -3,6 +3,7 @@
 //
 // Each file chosen in base/config.hpp defines `exception_state` with
 //   attach_to_this_thread()    once, on the thread where the stack will run
+//   attach_if_known()          the same if another was attached on this thread before; false otherwise
 //   attached_to_this_thread()  whether that was here
 //   globals                    what is saved; given to the others by whoever runs on the stack
 //   enter / leave / exchange   give the thread what was saved; save what the thread holds, and leave it empty; both

@@ -21,11 +21,21 @@ class exception_state {
   };
 
   void attach_to_this_thread() noexcept {
-    if (of_this_thread_ == nullptr) [[unlikely]] of_this_thread_ = reinterpret_cast<globals*>(abi::__cxa_get_globals());
+    thread_ = of_this_thread_ = reinterpret_cast<globals*>(abi::__cxa_get_globals());
+  }
+  // For those who only look, without making it known.
+  void look_at_this_thread() noexcept { thread_ = reinterpret_cast<globals*>(abi::__cxa_get_globals()); }
+  // The same as attach_to_this_thread, without a call, where it was done before on this thread.
+  bool attach_if_known() noexcept {
     thread_ = of_this_thread_;
+    return thread_ != nullptr;
   }
 
   bool attached_to_this_thread() const noexcept { return thread_ == of_this_thread_; }
+
+  // Whether the thread has any exception in flight now, and whether one was saved.
+  bool any_now() const noexcept { return any(*thread_); }
+  bool any_saved() const noexcept { return saved_any_; }
 
   // Entering what has a state of its own, from where there is none: executors see to that (exception_free). A fiber's
   // nearly always is empty. `saved` holds what is not the thread's at the moment.
@@ -61,7 +71,7 @@ class exception_state {
 class exception_free {
  public:
   exception_free() noexcept {
-    state_.attach_to_this_thread();
+    state_.look_at_this_thread();
     state_.leave(saved_);
   }
   exception_free(const exception_free&) = delete;

@@ -36,7 +36,11 @@ struct alignas(64) stack {
 
   std::byte* top() noexcept { return reinterpret_cast<std::byte*>(this); }
   std::size_t size() noexcept { return static_cast<std::size_t>(top() - low); }
-  std::string_view its_name() const noexcept { return {name, name_length}; }
+  // "unnamed" without one.
+  std::string_view its_name() const noexcept {
+    return name_length == 0 ? std::string_view("unnamed") : std::string_view(name, name_length);
+  }
+  CORDAGE_RARELY_CALLED void set_name(std::string_view given) noexcept;
   // What was asked for, rounded up.
   std::size_t nominal_size() const noexcept;
 };
@@ -85,15 +89,9 @@ class stack_pool {
 // recycled stack has touched count, too.
 std::size_t touched_bytes(stack& of) noexcept;
 
-void prepare_thread_for_overflows() noexcept;
-
 // Makes this thread's overflows of stacks end the program with a message: `fiber "NAME" overflowed its 64 KiB stack`.
-inline void report_overflows_of_this_thread() noexcept {
-  static constinit thread_local bool prepared = false;
-  if (prepared) [[likely]] return;
-  prepared = true;
-  prepare_thread_for_overflows();
-}
+// Once per thread, before it first runs on one.
+void prepare_thread_for_overflows() noexcept;
 
 inline std::size_t stack::nominal_size() const noexcept { return stack_pool::smallest_size << size_class; }
 

@@ -4,7 +4,7 @@
 //   struct machine_context                              where a stack that is not running goes on; three or four words
 //   prepare(context, top, root_frame)                   the first switch there calls root_frame.entry(root_frame.argument)
 //                                                       on the stack that ends at top; entry never returns
-//   switch_context(from, to)                            inline
+//   switch_context(from, to, message)                   inline; gives the message of whoever switches back
 // and switch.hpp declares the out-of-line form. Nothing is pushed on a stack, so a red zone is safe; the compiler,
 // told that every other register is lost, saves what lives. Floating-point control words are shared by all contexts
 // of a thread, as they are by all functions.
@@ -16,10 +16,22 @@
 
 #include CORDAGE_SWITCH_HEADER
 
+namespace cordage::detail {
+
+// What is sent where nobody listens: whatever the register holds.
+CORDAGE_ALWAYS_INLINE void* no_message() noexcept {
+  void* anything;
+  asm("" : "=r"(anything));
+  return anything;
+}
+
+}  // namespace cordage::detail
+
 extern "C" {
 
 // The same switch for callers who cannot inline it: saves the registers that a callee has to keep, and returns by a
 // jump, so that the processor's return-address prediction stays in step. Its contexts mix freely with those of
 // switch_context.
-void cordage_switch_opaque(cordage::detail::machine_context* from, cordage::detail::machine_context* to) noexcept;
+void* cordage_switch_opaque(void* message, cordage::detail::machine_context* from,
+                            cordage::detail::machine_context* to) noexcept;
 }

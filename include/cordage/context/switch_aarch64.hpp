@@ -24,7 +24,8 @@ inline void prepare(machine_context& context, void* top, const root_frame& root)
 
 // `bti j` (hint 36) marks the label as the target
 // of an indirect jump; the entry of a fresh context is reached through x16, which `bti c` also accepts.
-CORDAGE_ALWAYS_INLINE void switch_context(machine_context& from, machine_context& to) noexcept {
+CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_context& to, void* message) noexcept {
+  register void* m asm("x0") = message;
   register machine_context* f asm("x1") = &from;
   register machine_context* t asm("x2") = &to;
   asm volatile(
@@ -38,12 +39,13 @@ CORDAGE_ALWAYS_INLINE void switch_context(machine_context& from, machine_context
       "br x16\n"
       "1:\n\t"
       "hint #36\n\t"
-      : "+r"(f), "+r"(t)
+      : "+r"(m), "+r"(f), "+r"(t)
       :
-      : "x0", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
+      : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
         CORDAGE_X18_CLOBBER "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1",
         "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
         "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");
+  return m;
 }
 
 }  // namespace cordage::detail

@@ -23,7 +23,7 @@ inline void prepare(machine_context& context, void* top, const root_frame& root)
   context = {frame, nullptr, reinterpret_cast<void*>(&cordage_stack_root), nullptr};
 }
 
-CORDAGE_ALWAYS_INLINE void switch_context(machine_context& from, machine_context& to) noexcept {
+CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_context& to, void* message) noexcept {
   machine_context* f = &from;
   machine_context* t = &to;
   asm volatile(
@@ -39,11 +39,12 @@ CORDAGE_ALWAYS_INLINE void switch_context(machine_context& from, machine_context
       ".p2align 3\n"
       "1:\n\t"
       "endbr64\n\t"
-      : "+S"(f), "+d"(t)
+      : "+D"(message), "+S"(f), "+d"(t)
       :
-      : "rax", "rcx", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
+      : "rax", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
         "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
         "xmm15" CORDAGE_AVX512_CLOBBERS, "memory", "cc");
+  return message;
 }
 
 }  // namespace cordage::detail

@@ -23,77 +23,109 @@ inline constexpr char type_tag = 0;
 
 class coroutine_base : public stackful {
  public:
-  coroutine_base(stack& on_stack, void* frames_top, std::string_view name, const void* yields) noexcept;
+  coroutine_base(stack& on_stack, void* frames_top, std::string_view name, const void* yields) noexcept
+      : stackful(stackful_kind::coroutine, on_stack, frames_top, name, entry, this), yields_(yields), type_(yields) {
+    outside_ = &resumer_;
+    resumer_.pc = nullptr;
+  }
   coroutine_base(const coroutine_base&) = delete;
   coroutine_base& operator=(const coroutine_base&) = delete;
   virtual ~coroutine_base() = default;
 
   // The innermost coroutine that runs on this thread, null outside of any.
-  static coroutine_base* current() noexcept { return static_cast<coroutine_base*>(current_coroutine_); }
-
-  coroutine_status status() const noexcept {
-    if (state_ == state::running) return current_coroutine_ == this ? coroutine_status::running : coroutine_status::normal;
-    return state_ == state::dead ? coroutine_status::dead : coroutine_status::suspended;
+  static coroutine_base* current() noexcept {
+    coroutine_base* const last = last_resumed();
+    return last != nullptr && last->runs() ? last : nullptr;
   }
+  // The same, or one that was suspended meanwhile.
+  static coroutine_base* last_resumed() noexcept { return static_cast<coroutine_base*>(last_resumed_); }
+
+  coroutine_status status() const noexcept;
 
   // Where it is to go: what it yields, as long as it is suspended there; null when it has ended. An exception that
   // ended it is thrown, and so is status_error where it is not suspended.
+  //
+  // A round trip lasts as long as the longest chain of loads that wait for stores, and one cycle for each store. So the
+  // context of the resumer lies here and not on its stack, what is yielded travels in a register, whether the coroutine
+  // runs is read off resumer_, and last_resumed_ is written only where it changes.
   CORDAGE_ALWAYS_INLINE void* resume() {
-    if (state_ != state::suspended) [[unlikely]] begin_or_refuse();
-    expects(exceptions_.attached_to_this_thread(), "a coroutine was resumed on another thread than it had begun on");
-    enter();
-    if (state_ == state::dead) [[unlikely]] return ended();
-    return yielded_;
+    if (special_ == special::not_begun) {
+      begin();
+      special_ = special::no;
+    }
+    if (runs() || special_ != special::no || !exceptions_.attached_to_this_thread() || exceptions_.any_now()) [[unlikely]]
+      return resume_rarely();
+    coroutine_base* const outer = last_resumed_ == this ? nullptr : become_current();
+    coroutine_base& self = *computed_here(this);
+    self.sanitizer_.before_enter(self.sanitizer_);
+    void* const yielded = switch_context(self.resumer_, self.self_, no_message());
+    return computed_here(this)->left(outer, yielded);
   }
 
   // On the coroutine. Comes back when it is resumed.
   CORDAGE_ALWAYS_INLINE void yield(void* value) {
-    if (unwinding_) [[unlikely]] return;
-    yielded_ = value;
-    state_ = state::suspended;
     sanitizer_.before_leave(sanitizer_);
-    switch_context(self_, *outside_);
+    switch_context(self_, resumer_, value);
     sanitizer_.after_enter(sanitizer_);
-    if (state_ == state::to_be_unwound) [[unlikely]] unwind();
+    if (special_ == special::to_be_unwound) [[unlikely]] unwind();
   }
 
-  bool yields(const void* type) const noexcept { return yields_ == type; }
+  // Whether it may yield this type now: it runs and is not being unwound.
+  bool may_yield(const void* type) const noexcept { return yields_ == type && runs(); }
+  bool unwinds() const noexcept { return unwinding_; }
 
   // Unwinds its stack if it is suspended there, then gives the stack back.
-  void end_and_destroy() noexcept;
+  void end_and_destroy() noexcept {
+    if (special_ != special::dead && special_ != special::not_begun) [[unlikely]] end();
+    if (begun_) sanitizer_.end();
+    destroy();
+  }
 
  protected:
   virtual void body() = 0;
   virtual void destroy() noexcept = 0;
 
  private:
-  enum class state : unsigned char { suspended, running, dead, not_begun, to_be_unwound };
-
-  CORDAGE_ALWAYS_INLINE void enter() noexcept {
-    machine_context outside;
-    outside_ = &outside;
-    stackful* const resumed_by = std::exchange(current_coroutine_, this);
-    if (state_ != state::to_be_unwound) state_ = state::running;
-    exceptions_.exchange(saved_exceptions_);
-    sanitizer_.before_enter(sanitizer_);
-    switch_context(outside, self_);
-    after_switch(this)->left();
-    current_coroutine_ = resumed_by;
-  }
-  CORDAGE_ALWAYS_INLINE void left() noexcept {
-    sanitizer_.after_leave();
-    exceptions_.exchange(saved_exceptions_);
-    outside_ = &nowhere_;
-  }
+  // What keeps resume() from simply going there.
+  enum class special : unsigned char { no, not_begun, in_catch, to_be_unwound, dead };
 
   static void entry(void* self);
-  CORDAGE_RARELY_CALLED void begin_or_refuse();
-  CORDAGE_RARELY_CALLED void* ended();
-  [[noreturn]] CORDAGE_RARELY_CALLED void unwind();
 
-  state state_ = state::not_begun;
-  void* yielded_ = nullptr;
-  const void* const yields_;   // the tag of the type
+  bool runs() const noexcept { return resumer_.pc != nullptr; }
+
+  // Gives the coroutine that resumes this one, null if none does.
+  coroutine_base* become_current() noexcept {
+    coroutine_base* const outer = current();
+    last_resumed_ = this;
+    return outer;
+  }
+
+  CORDAGE_ALWAYS_INLINE void* left(coroutine_base* outer, void* yielded) {
+    sanitizer_.after_leave();
+    if (exceptions_.any_now()) [[unlikely]] save_exceptions();
+    resumer_.pc = nullptr;
+    if (outer != nullptr) [[unlikely]] last_resumed_ = outer;
+    if (yielded == nullptr) [[unlikely]] ended();
+    return yielded;
+  }
+
+  void ended() {
+    if (last_resumed_ == this) last_resumed_ = nullptr;
+    if (failure_ != nullptr) [[unlikely]] rethrow();
+  }
+
+  // Whenever somebody is in a catch block.
+  CORDAGE_RARELY_CALLED void* resume_rarely();
+  CORDAGE_RARELY_CALLED void save_exceptions() noexcept;
+  [[noreturn]] CORDAGE_RARELY_CALLED void rethrow();
+  void* enter() noexcept;
+  [[noreturn]] CORDAGE_RARELY_CALLED void unwind();
+  CORDAGE_RARELY_CALLED void end() noexcept;
+
+  machine_context resumer_;    // where it goes when it leaves; its pc is null unless the coroutine runs
+  const void* yields_;         // the tag of the type; null while it is being unwound
+  special special_ = special::not_begun;
+  const void* const type_;
   std::exception_ptr failure_;
 };
 

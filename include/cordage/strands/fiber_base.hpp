@@ -94,6 +94,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
     return false;
   }
 
+  CORDAGE_RARELY_CALLED void leave_coroutine() noexcept;
   static void begin(resumable& node);
   static void switch_in(resumable& node);
   static bool finish(wait& w) noexcept;
@@ -106,11 +107,11 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   void take_turn() noexcept;
 
   CORDAGE_ALWAYS_INLINE void leave() noexcept {
-    if (current_coroutine_ != nullptr) [[unlikely]] coroutine = std::exchange(current_coroutine_, nullptr);
+    if (last_resumed_ != nullptr) [[unlikely]] leave_coroutine();
     sanitizer_.before_leave(inner_sanitizer());
-    switch_context(self_, *outside_);
+    switch_context(self_, *outside_, no_message());
     sanitizer_.after_enter(inner_sanitizer());
-    if (coroutine != nullptr) [[unlikely]] current_coroutine_ = std::exchange(coroutine, nullptr);
+    if (coroutine != nullptr) [[unlikely]] last_resumed_ = std::exchange(coroutine, nullptr);
   }
   sanitizer_fiber& inner_sanitizer() noexcept { return coroutine != nullptr ? sanitizer_of(*coroutine) : sanitizer_; }
 

@@ -1,0 +1,88 @@
+// A stack that overflows ends the program, with a message that says whose it was.
+#include <csignal>
+#include <cstddef>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include <cordage/coroutine.hpp>
+#include <cordage/fiber.hpp>
+#include <cordage/runtime.hpp>
+
+namespace {
+
+using namespace cordage;
+
+// Frame after frame.
+[[gnu::noinline]] int descend(int depth, const char* above) {
+  char frame[512];
+  asm volatile("" : : "r"(frame), "r"(above) : "memory");
+  const int deeper = depth == 0 ? 0 : descend(depth - 1, frame);
+  asm volatile("" : : "r"(frame) : "memory");
+  return deeper + 1;
+}
+
+// One frame larger than any stack here, of which only the far end is touched.
+[[gnu::noinline]] int leap() {
+  char frame[300 * 1024];
+  asm volatile("" : : "r"(frame) : "memory");
+  frame[0] = 1;
+  asm volatile("" : : "r"(frame) : "memory");
+  return frame[0];
+}
+
+class overflow_death : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (config::sanitized) GTEST_SKIP() << "a sanitizer has a handler of its own";
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+  }
+};
+
+TEST_F(overflow_death, of_a_fiber_names_it_and_its_size) {
+  EXPECT_EXIT(run(fiber{fiber_options{.name = "deep"}, [] { descend(1'000'000, nullptr); }}),
+              testing::KilledBySignal(SIGSEGV), "fiber \"deep\" overflowed its 64 KiB stack");
+}
+
+TEST_F(overflow_death, of_a_spawned_fiber_on_another_thread_is_reported_too) {
+  const auto overflow = [] {
+    std::thread([] {
+      runtime rt;
+      auto deep = [] { descend(1'000'000, nullptr); };
+      rt.spawn(spawn_options{.name = "worker", .stack_size = 256 * 1024}, deep);
+      rt.run(yield_now());
+    }).join();
+  };
+  EXPECT_EXIT(overflow(), testing::KilledBySignal(SIGSEGV), "fiber \"worker\" overflowed its 256 KiB stack");
+}
+
+TEST_F(overflow_death, of_a_coroutine_says_so) {
+  const auto overflow = [] {
+    coroutine<int> c{stack_options{.name = "walk", .stack_size = 16 * 1024}, [] { descend(1'000'000, nullptr); }};
+    c.resume();
+  };
+  EXPECT_EXIT(overflow(), testing::KilledBySignal(SIGSEGV), "coroutine \"walk\" overflowed its 16 KiB stack");
+}
+
+TEST_F(overflow_death, by_a_frame_larger_than_the_guard_is_caught_too) {
+  EXPECT_EXIT(run(fiber{[] { leap(); }}), testing::KilledBySignal(SIGSEGV),
+              "fiber \"unnamed\" overflowed its 64 KiB stack");
+}
+
+TEST_F(overflow_death, other_faults_are_left_as_they_were) {
+  const auto fault = [] {
+    run(fiber{[] { *reinterpret_cast<volatile int*>(std::size_t{8}) = 1; }});
+  };
+  EXPECT_EXIT(fault(), testing::KilledBySignal(SIGSEGV), "^$");
+}
+
+TEST_F(overflow_death, a_handler_that_was_there_before_gets_other_faults) {
+  const auto fault = [] {
+    std::signal(SIGSEGV, [](int) { std::_Exit(7); });
+    run(fiber{[] { *reinterpret_cast<volatile int*>(std::size_t{8}) = 1; }});
+  };
+  EXPECT_EXIT(fault(), testing::ExitedWithCode(7), "");
+}
+
+}  // namespace
