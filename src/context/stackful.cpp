@@ -6,7 +6,6 @@
 namespace cordage::detail {
 
 constinit thread_local stackful* stackful::last_resumed_ = nullptr;
-constinit machine_context stackful::nowhere_{};
 
 void stack::set_name(std::string_view given) noexcept {
   name_length = static_cast<unsigned char>(std::min(given.size(), sizeof name));

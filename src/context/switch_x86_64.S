@@ -74,7 +74,8 @@ cordage_switch_opaque:
  *
  * Unwinders go on from here in that context: the canonical frame address is its sp, and rip, rbp and rbx are found in
  * it. It is marked as a signal frame, or gdb would stop where the other stack lies at lower addresses, and unwinders
- * would look for the caller one byte before its pc. A suspended stack finds a context of zeros, where they stop.
+ * would look for the caller one byte before its pc. In a suspended stack the way ends here: the pointer, or the pc
+ * behind it, is null.
  *
  * Source: DWARF 5, sections 2.5 and 6.4.2; the numbers are those of the System V ABI, figure 3.36. */
     .globl  cordage_stack_root
@@ -94,8 +95,8 @@ cordage_stack_root:
     endbr64
     movq    (%rsp), %rdi
     movq    8(%rsp), %rax
-    /* As a call would, but unseen by the processor's prediction of returns, since entry never returns: after a call the
-     * enterer's next returns would all be mispredicted. */
+    /* What a call does, but unseen by the prediction of returns: entry never returns, and after a call all the next
+     * returns of the enterer would be mispredicted. */
     leaq    1f(%rip), %rcx
     pushq   %rcx
     .cfi_remember_state

@@ -36,7 +36,7 @@ CORDAGE_ALWAYS_INLINE void fiber_base::left() noexcept {
   sanitizer_.after_leave();
   exceptions_.leave(saved_exceptions_);
   current_ = nullptr;
-  outside_ = &nowhere_;
+  outside_ = nullptr;
 }
 
 // The first time.

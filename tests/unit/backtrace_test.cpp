@@ -1,5 +1,6 @@
 // Unwinders find the way from a fiber or a coroutine that runs into whoever has entered it.
 #include <execinfo.h>
+#include <unwind.h>
 
 #include <algorithm>
 #include <string>
@@ -21,12 +22,10 @@ std::vector<void*> backtrace_here() {
   return frames;
 }
 
-// Some frame lies in this function: between its beginning and a little further on.
+// Some frame is one of this function.
 bool passes(const std::vector<void*>& frames, const void* function) {
-  return std::any_of(frames.begin(), frames.end(), [&](const void* frame) {
-    const auto* const begin = static_cast<const char*>(function);
-    return frame > begin && frame < begin + 400;
-  });
+  return std::any_of(frames.begin(), frames.end(),
+                     [&](void* frame) { return _Unwind_FindEnclosingFunction(frame) == function; });
 }
 
 std::vector<void*> seen;

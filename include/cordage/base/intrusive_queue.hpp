@@ -14,10 +14,9 @@ class intrusive_queue {
   intrusive_queue(const intrusive_queue&) = delete;
   intrusive_queue& operator=(const intrusive_queue&) = delete;
 
-  bool empty() const noexcept { return first_ == nullptr; }
+  bool empty() const noexcept { return last_ == &first_; }
 
   void push(Node& node) noexcept {
-    node.next = nullptr;
     *last_ = &node;
     last_ = &node.next;
   }
@@ -25,33 +24,41 @@ class intrusive_queue {
   // The queue must not be empty.
   Node& pop() noexcept {
     Node& node = *first_;
-    first_ = node.next;
-    if (first_ == nullptr) last_ = &first_;
+    if (last_ == &node.next) {
+      last_ = &first_;
+    } else {
+      first_ = node.next;
+    }
     return node;
   }
 
-  Node* front() const noexcept { return first_; }
+  Node* front() const noexcept { return empty() ? nullptr : first_; }
 
-  // Empties the queue: gives its first node, from which `next` leads to the others, or null.
+  // Empties the queue: gives its first node, from which `next` leads to the others and at last to null; or null.
   Node* take_all() noexcept {
+    *last_ = nullptr;
     last_ = &first_;
-    return std::exchange(first_, nullptr);
+    return first_;
   }
 
   // Takes one node out of the middle, O(n); false if it is not here.
   bool remove(Node& node) noexcept {
-    for (Node** link = &first_; *link != nullptr; link = &(*link)->next) {
+    for (Node** link = &first_; link != last_; link = &(*link)->next) {
       if (*link != &node) continue;
-      *link = node.next;
-      if (last_ == &node.next) last_ = link;
+      if (last_ == &node.next) {
+        last_ = link;
+      } else {
+        *link = node.next;
+      }
       return true;
     }
     return false;
   }
 
  private:
+  // The next of the newest node is not written until another one follows or all are taken: one store less per push.
   Node* first_ = nullptr;
-  Node** last_ = &first_;
+  Node** last_ = &first_;  // where the next node goes
 };
 
 }  // namespace cordage::detail

@@ -85,11 +85,8 @@ class stackful {
   // The coroutine that was resumed last on this thread, on the fiber that runs there or on the thread's own stack. If it
   // runs, it is the innermost one; it may have been suspended meanwhile. See coroutine_base::resume.
   static constinit thread_local stackful* last_resumed_;
-  // What a suspended stack shows of whoever has entered it: zeros.
-  static constinit machine_context nowhere_;
-
   // What a switch touches comes first.
-  machine_context* outside_ = &nowhere_;  // where it goes when it leaves: on its enterer's stack
+  machine_context* outside_ = nullptr;  // where it goes when it leaves: its enterer's; for unwinders, see root_frame
   machine_context self_;
   exception_state exceptions_;
   const stackful_kind kind_;
