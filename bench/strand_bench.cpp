@@ -110,7 +110,8 @@ void report_turns(bench::report& out, std::uint64_t seed) {
 
 }  // namespace
 
-int main() try {
+int main(int, char** argv) try {
+  bench::fix_addresses(argv);
   bench::pin_to_cpu(0);
   const std::uint64_t seed = bench::fresh_seed();
   std::printf("strands: seed %llu, %d interleaved rounds\n\n", static_cast<unsigned long long>(seed), rounds);

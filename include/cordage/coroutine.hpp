@@ -117,8 +117,7 @@ class [[nodiscard]] coroutine {
   // has yielded. What its body throws, and what moving the value throws, is thrown here; after the former it is dead.
   // Throws status_error, "coroutine is dead, expected suspended" or the like, when it is not suspended.
   CORDAGE_ALWAYS_INLINE auto resume() {
-    if (control_ == nullptr) [[unlikely]] throw_moved_from();
-    void* const value = control_->resume();
+    void* const value = step();
     if constexpr (std::is_void_v<Y>) {
       return value != nullptr;
     } else {
@@ -141,29 +140,28 @@ class [[nodiscard]] coroutine {
     return control_ == nullptr ? 0 : detail::touched_bytes(control_->its_stack());
   }
 
-  // An input iterator: begin() and ++ resume.
+  // An input iterator: begin() and ++ resume. What it refers to is the yielded value where it lies, on the coroutine's
+  // stack, until the next ++.
   class iterator {
    public:
     using iterator_concept = std::input_iterator_tag;
     using difference_type = std::ptrdiff_t;
     using value_type = Y;
 
-    explicit iterator(coroutine& over) : over_(&over), value_(over.resume()) {}
+    explicit iterator(coroutine& over) : over_(&over), value_(over.step()) {}
 
-    value_type& operator*() const noexcept { return *value_; }
-    value_type* operator->() const noexcept { return &*value_; }
-    iterator& operator++() {
-      // Not by assignment, which Y need not have.
-      value_.reset();
-      if (auto next = over_->resume()) value_.emplace(std::move(*next));
+    Y& operator*() const noexcept { return *static_cast<Y*>(value_); }
+    Y* operator->() const noexcept { return static_cast<Y*>(value_); }
+    CORDAGE_ALWAYS_INLINE iterator& operator++() {
+      value_ = over_->step();
       return *this;
     }
     void operator++(int) { ++*this; }
-    friend bool operator==(const iterator& at, std::default_sentinel_t) noexcept { return !at.value_.has_value(); }
+    friend bool operator==(const iterator& at, std::default_sentinel_t) noexcept { return at.value_ == nullptr; }
 
    private:
     coroutine* over_;
-    mutable std::optional<Y> value_;
+    void* value_;
   };
 
   iterator begin()
@@ -178,6 +176,12 @@ class [[nodiscard]] coroutine {
   }
 
  private:
+  // Where what it yields lies; null at the end.
+  CORDAGE_ALWAYS_INLINE void* step() {
+    if (control_ == nullptr) [[unlikely]] throw_moved_from();
+    return control_->resume();
+  }
+
   [[noreturn]] CORDAGE_RARELY_CALLED static void throw_moved_from() {
     detail::throw_exception<status_error>("a coroutine was resumed that had been moved from",
                                           "coroutine is dead, expected suspended");

@@ -33,9 +33,14 @@ class not_in_fiber : public std::logic_error {
 
 namespace detail {
 
+// Throws. Not declared noreturn, see coroutine_base::unwind.
+CORDAGE_RARELY_CALLED inline void refuse_to_await() {
+  throw_exception<not_in_fiber>("await was called outside a fiber");
+}
+
 CORDAGE_ALWAYS_INLINE fiber_base& require_fiber() {
   fiber_base* const fiber = fiber_base::current();
-  if (fiber == nullptr) [[unlikely]] throw_exception<not_in_fiber>("await was called outside a fiber");
+  if (fiber == nullptr) [[unlikely]] refuse_to_await();
   return *fiber;
 }
 

@@ -28,7 +28,6 @@ void* coroutine_base::resume_rarely() {
   if (runs() || special_ == special::dead)
     throw_exception<status_error>("a coroutine was resumed that is not suspended",
                                   "coroutine is " + std::string(name_of(status())) + ", expected suspended");
-  expects(exceptions_.attached_to_this_thread(), "a coroutine was resumed on another thread than it had begun on");
   special_ = special::no;
   void* const yielded = enter();
   if (yielded == nullptr) ended();
@@ -82,7 +81,6 @@ void coroutine_base::entry(void* self) {
 void coroutine_base::end() noexcept {
   expects(!runs(), "a coroutine was destroyed while it was running or had resumed another one");
   while (special_ == special::no || special_ == special::in_catch) {
-    expects(exceptions_.attached_to_this_thread(), "a coroutine was destroyed on another thread than it had begun on");
     yields_ = type_;
     special_ = special::to_be_unwound;
     enter();

@@ -53,8 +53,7 @@ class coroutine_base : public stackful {
       begin();
       special_ = special::no;
     }
-    if (runs() || special_ != special::no || !exceptions_.attached_to_this_thread() || exceptions_.any_now()) [[unlikely]]
-      return resume_rarely();
+    if (runs() || special_ != special::no || exceptions_.any_now()) [[unlikely]] return resume_rarely();
     coroutine_base* const outer = last_resumed_ == this ? nullptr : become_current();
     coroutine_base& self = *computed_here(this);
     self.sanitizer_.before_enter(self.sanitizer_);
@@ -95,6 +94,8 @@ class coroutine_base : public stackful {
 
   // Gives the coroutine that resumes this one, null if none does.
   coroutine_base* become_current() noexcept {
+    // Not asked where it was resumed last by this thread, which is its thread then.
+    expects(exceptions_.attached_to_this_thread(), "a coroutine was resumed on another thread than it had begun on");
     coroutine_base* const outer = current();
     last_resumed_ = this;
     return outer;
@@ -119,7 +120,9 @@ class coroutine_base : public stackful {
   CORDAGE_RARELY_CALLED void save_exceptions() noexcept;
   [[noreturn]] CORDAGE_RARELY_CALLED void rethrow();
   void* enter() noexcept;
-  [[noreturn]] CORDAGE_RARELY_CALLED void unwind();
+  // Throws. Not declared noreturn: with such an exit in a recursive function that yields, clang saves all registers
+  // before it looks whether the recursion ends.
+  CORDAGE_RARELY_CALLED void unwind();
   CORDAGE_RARELY_CALLED void end() noexcept;
 
   machine_context resumer_;    // where it goes when it leaves; its pc is null unless the coroutine runs

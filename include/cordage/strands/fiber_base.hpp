@@ -65,8 +65,8 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
     }
   }
 
-  // Throws stack_unwind, which ends at the beginning of the fiber.
-  [[noreturn]] void unwind();
+  // Throws stack_unwind, which ends at the beginning of the fiber. Not declared noreturn, see coroutine_base::unwind.
+  CORDAGE_RARELY_CALLED void unwind();
 
  protected:
   // The fiber's function; runs on its stack and does not throw.
