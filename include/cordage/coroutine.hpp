@@ -63,11 +63,10 @@ class coroutine_of final : public coroutine_base {
   Call call_;
 };
 
-// A coroutine that is being unwound yields nothing; for the others it throws.
-CORDAGE_RARELY_CALLED inline void refuse_to_yield() {
-  const coroutine_base* const self = coroutine_base::current();
+CORDAGE_RARELY_THROWS inline void refuse_to_yield() {
+  coroutine_base* const self = coroutine_base::current();
   if (self == nullptr) throw_exception<not_in_coroutine>("yield was called outside a coroutine");
-  if (!self->unwinds()) throw_exception<wrong_yield_type>("a coroutine yields another type");
+  if (!self->yield_while_unwound()) throw_exception<wrong_yield_type>("a coroutine yields another type");
 }
 
 template <class Y>
@@ -103,7 +102,8 @@ class [[nodiscard]] coroutine {
 
   coroutine(coroutine&& other) noexcept : control_(std::exchange(other.control_, nullptr)) {}
   coroutine& operator=(coroutine&& other) noexcept {
-    std::swap(control_, other.control_);
+    coroutine taken(std::move(other));
+    std::swap(control_, taken.control_);
     return *this;
   }
   // One that is suspended at a yield is unwound first, on the thread it belongs to: the yield throws something that is
@@ -182,7 +182,7 @@ class [[nodiscard]] coroutine {
     return control_->resume();
   }
 
-  [[noreturn]] CORDAGE_RARELY_CALLED static void throw_moved_from() {
+  [[noreturn]] CORDAGE_RARELY_THROWS static void throw_moved_from() {
     detail::throw_exception<status_error>("a coroutine was resumed that had been moved from",
                                           "coroutine is dead, expected suspended");
   }

@@ -34,7 +34,7 @@ class not_in_fiber : public std::logic_error {
 namespace detail {
 
 // Throws. Not declared noreturn, see coroutine_base::unwind.
-CORDAGE_RARELY_CALLED inline void refuse_to_await() {
+CORDAGE_RARELY_THROWS inline void refuse_to_await() {
   throw_exception<not_in_fiber>("await was called outside a fiber");
 }
 
@@ -96,7 +96,7 @@ namespace detail {
 
 // Runs a call on a fiber and keeps what becomes of it. A stop is an outcome like the others.
 template <class R, class Call>
-void run_on_fiber(const fiber_base& self, outcome<R>& into, Call& call) noexcept {
+void run_on_fiber(fiber_base& self, outcome<R>& into, Call& call) noexcept {
   catching_special<stack_unwind>(
       [&] {
         if constexpr (std::is_void_v<R>) {
@@ -107,7 +107,11 @@ void run_on_fiber(const fiber_base& self, outcome<R>& into, Call& call) noexcept
         }
       },
       [&](stack_unwind& unwound) {
-        if (unwound.arrives_at(self)) into.set_stopped();
+        if (unwound.arrives_at(self)) {
+          into.set_stopped();
+        } else {
+          into.set_exception(std::current_exception());
+        }
       },
       [&](std::exception_ptr exception) {
         if constexpr (is_result<R> && config::hosted) {

@@ -40,13 +40,16 @@ bool report_overflow_at(const std::byte* address) noexcept {
 }
 
 // Reports, then leaves the fault to whoever had it before us, mostly the default that ends the program: the faulting
-// instruction is run again.
+// instruction is run again. A signal that was sent, and is no fault, is raised again.
 void on_fault(int signal, siginfo_t* info, void* context) {
-  const bool ours = report_overflow_at(static_cast<const std::byte*>(info->si_addr));
+  const bool sent = info->si_code <= 0;
+  const bool ours = !sent && report_overflow_at(static_cast<const std::byte*>(info->si_addr));
+  if (sent && previous_action.sa_handler == SIG_IGN) return;
   if (ours || previous_action.sa_handler == SIG_DFL || previous_action.sa_handler == SIG_IGN) {
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
     ::sigaction(signal, &standard, nullptr);
+    if (sent) ::raise(signal);
   } else if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
     previous_action.sa_sigaction(signal, info, context);
   } else {

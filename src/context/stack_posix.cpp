@@ -98,6 +98,8 @@ slab& map_slab(std::uint32_t size_class, bool may_be_unguarded) {
     no_more_stacks(failed, "cordage: cannot guard a fiber's stack; with many fibers raise vm.max_map_count (each guard "
                            "costs two mappings on kernels before 6.13), or set allow_unguarded");
   }
+  // The guards that there are would leave the rest of the program without mappings.
+  if (failed != 0) ::mprotect(memory, bytes, PROT_READ | PROT_WRITE);
   for (std::uint32_t i = 0; i < made->count; ++i) {
     auto* const low = made->low_of(i);
     announce_stack_to_valgrind(low, static_cast<std::size_t>(reinterpret_cast<std::byte*>(made->stack_at(i)) - low));
@@ -214,7 +216,7 @@ std::size_t touched_bytes(stack& of) noexcept {
   for (unsigned char resident = 0; at < of.top(); at += page) {
     if (::mincore(at, page, &resident) != 0 || (resident & 1) != 0) break;
   }
-  return static_cast<std::size_t>(of.top() - at);
+  return static_cast<std::size_t>(of.top() - std::min(at, of.top()));
 }
 
 }  // namespace cordage::detail

@@ -17,14 +17,18 @@ void stackful::set_up_thread() noexcept {
   prepare_thread_for_overflows();
 }
 
-stack_unwind::~stack_unwind() {
-  if (whose_ == nullptr) return;
-  whose_->unwinding_ = false;
+stackful::~stackful() {
+  if (unwound_by_ != nullptr) unwound_by_->swallowed();
+}
+
+void stack_unwind::swallowed() noexcept {
+  whose_->unwound_by_ = nullptr;
   const bool fiber = whose_->kind() == stackful_kind::fiber;
   complain({fiber ? "fiber \"" : "coroutine \"", whose_->name(),
             fiber ? "\" swallowed a stop: its catch (...) has to throw it on; it will stop again at its next wait"
                   : "\" swallowed its unwinding: its catch (...) has to throw it on; it will be unwound again from its "
                     "next yield"});
+  whose_ = nullptr;
 }
 
 }  // namespace cordage::detail

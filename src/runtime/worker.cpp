@@ -3,7 +3,7 @@
 #include <thread>
 
 #include <cordage/context/exception_state.hpp>
-#include <cordage/context/stackful.hpp>
+#include <cordage/strands/coroutine_base.hpp>
 
 namespace cordage::detail {
 
@@ -19,12 +19,14 @@ void worker::run(const bool& finished) {
   [[maybe_unused]] const exception_free nothing_in_flight;
   worker* const outer = std::exchange(current_, this);
   executor* const outer_executor = std::exchange(running_, this);
-  stackful* const outer_coroutine = stackful::exchange_last_resumed(nullptr);
+  // Only one that runs cannot be gone afterwards.
+  coroutine_base* const outer_coroutine = coroutine_base::current();
+  stackful::set_last_resumed(nullptr);
   while (!finished) {
     run_ready();
     if (!finished) park();
   }
-  stackful::exchange_last_resumed(outer_coroutine);
+  stackful::set_last_resumed(outer_coroutine);
   running_ = outer_executor;
   current_ = outer;
 }

@@ -28,6 +28,7 @@ void* coroutine_base::resume_rarely() {
   if (runs() || special_ == special::dead)
     throw_exception<status_error>("a coroutine was resumed that is not suspended",
                                   "coroutine is " + std::string(name_of(status())) + ", expected suspended");
+  check_thread();
   special_ = special::no;
   void* const yielded = enter();
   if (yielded == nullptr) ended();
@@ -80,11 +81,9 @@ void coroutine_base::entry(void* self) {
 
 void coroutine_base::end() noexcept {
   expects(!runs(), "a coroutine was destroyed while it was running or had resumed another one");
-  while (special_ == special::no || special_ == special::in_catch) {
-    yields_ = type_;
-    special_ = special::to_be_unwound;
-    enter();
-  }
+  check_thread();
+  special_ = special::to_be_unwound;
+  enter();  // comes back at its end: while it is unwound it does not yield
   if (last_resumed_ == this) last_resumed_ = nullptr;
 }
 

@@ -87,7 +87,7 @@ void fiber_base::entry(void* self) {
 }
 
 void fiber_base::stop_here() {
-  if (!unwinding_) unwind();
+  if (unwound_by_ == nullptr) unwind();
 }
 
 void fiber_base::take_turn() noexcept {

@@ -110,6 +110,20 @@ TEST(coroutine, may_run_a_runtime) {
   EXPECT_EQ(c.resume(), 5);
 }
 
+TEST(coroutine, that_was_resumed_before_a_runtime_ran_may_end_inside_it) {
+  coroutine<int> c{[] {
+    yield(1);
+    yield(2);
+  }};
+  c.resume();
+  run(fiber{[&] {
+    coroutine<int> taken = std::move(c);
+    EXPECT_EQ(taken.resume(), 2);
+  }});
+  EXPECT_FALSE(this_coroutine::running());
+  EXPECT_THROW(yield(1), not_in_coroutine);
+}
+
 TEST(coroutine, may_be_resumed_in_tasks) {
   run([]() -> task<> {
     coroutine<int> counting{[] {

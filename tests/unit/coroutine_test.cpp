@@ -356,7 +356,11 @@ TEST(coroutine, that_swallows_its_unwinding_is_reported_by_name_and_unwound_agai
                          yield(1);
                        } catch (...) {
                        }
-                       yield(2);
+                       try {
+                         yield(2);
+                       } catch (const std::exception&) {
+                         ADD_FAILURE() << "it goes on being unwound by something that is no std::exception";
+                       }
                        ADD_FAILURE() << "it went on";
                      }};
     EXPECT_EQ(c.name(), "hungry");
@@ -364,6 +368,34 @@ TEST(coroutine, that_swallows_its_unwinding_is_reported_by_name_and_unwound_agai
   }
   const std::string said = testing::internal::GetCapturedStderr();
   EXPECT_NE(said.find("coroutine \"hungry\" swallowed its unwinding"), std::string::npos) << said;
+}
+
+TEST(coroutine, whose_unwinding_somebody_keeps_beyond_its_end_reports_it_then) {
+  std::exception_ptr kept;
+  testing::internal::CaptureStderr();
+  {
+    coroutine<int> c{[&] {
+      try {
+        yield(1);
+      } catch (...) {
+        kept = std::current_exception();
+      }
+    }};
+    c.resume();
+  }
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("swallowed its unwinding"), std::string::npos);
+  kept = nullptr;  // and touches nothing that is gone
+}
+
+TEST(coroutine, that_is_assigned_to_ends_what_was_there_before) {
+  const auto before = counted::alive;
+  coroutine<int> a{hold_and_yield, 0};
+  a.resume();
+  coroutine<int> b{count_to, 1};
+  a = std::move(b);
+  EXPECT_EQ(counted::alive, before);
+  EXPECT_EQ(b.status(), coroutine_status::dead);
+  EXPECT_EQ(a.resume(), 1);
 }
 
 TEST(coroutine, may_be_moved_after_it_has_started) {

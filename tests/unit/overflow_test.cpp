@@ -1,4 +1,6 @@
 // A stack that overflows ends the program, with a message that says whose it was.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstddef>
 #include <string>
@@ -82,6 +84,15 @@ TEST_F(overflow_death, other_faults_are_left_as_they_were) {
     run(fiber{[] { fault(); }});
   };
   EXPECT_EXIT(fault_on_a_fiber(), testing::KilledBySignal(SIGSEGV), "^$");
+}
+
+TEST_F(overflow_death, a_signal_that_is_sent_ends_the_program_as_before) {
+  const auto send = [] {
+    run(fiber{[] {}});
+    ::kill(::getpid(), SIGSEGV);
+    for (;;) ::pause();
+  };
+  EXPECT_EXIT(send(), testing::KilledBySignal(SIGSEGV), "^$");
 }
 
 TEST_F(overflow_death, a_handler_that_was_there_before_gets_other_faults) {

@@ -82,13 +82,16 @@
 // Code that switches stacks has to be expanded where it is used: a call would have to save what the switch clobbers.
 #define CORDAGE_ALWAYS_INLINE [[gnu::always_inline]] inline
 
-// For functions that are rarely called from code that is run all the time: the caller need not save registers around
-// the call. GCC has no such convention on this level.
+// For functions that are rarely called from code that is run all the time, and that throw nothing: the caller need not
+// save registers around the call. GCC has no such convention on this level.
 #if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
 #define CORDAGE_RARELY_CALLED __attribute__((preserve_most, cold, noinline))
 #else
 #define CORDAGE_RARELY_CALLED __attribute__((cold, noinline))
 #endif
+
+// The same for those that may throw: an unwinder restores only the registers of the ordinary convention.
+#define CORDAGE_RARELY_THROWS __attribute__((cold, noinline))
 
 namespace cordage::config {
 

@@ -57,7 +57,7 @@ class stack_pool {
   static stack& take(std::size_t size, bool may_be_unguarded);
 
   // The stack must not be in use. The thread keeps it with its pages, so that the next user finds them warm, up to 64
-  // MiB of address space of each size; the pages of what exceeds that go back to the system.
+  // MiB of address space of each size and 4 of the largest; the pages of what exceeds that go back to the system.
   static void give_back(stack& taken) noexcept;
 
   static constexpr std::uint32_t class_of(std::size_t size) noexcept {
@@ -77,7 +77,7 @@ class stack_pool {
   };
   friend struct stack_cleanup;
 
-  CORDAGE_RARELY_CALLED static stack& take_slowly(std::size_t size, bool may_be_unguarded);
+  CORDAGE_RARELY_THROWS static stack& take_slowly(std::size_t size, bool may_be_unguarded);
   CORDAGE_RARELY_CALLED static void give_back_slowly(stack& taken) noexcept;
   static bool keeps_stacks() noexcept;
 

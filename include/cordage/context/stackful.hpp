@@ -42,12 +42,14 @@ CORDAGE_ALWAYS_INLINE T* computed_here(T* object) noexcept {
   return object;
 }
 
+class stack_unwind;
+
 enum class stackful_kind : unsigned char { fiber, coroutine };
 
 class stackful {
  public:
-  // While a loop runs that is not part of what is current.
-  static stackful* exchange_last_resumed(stackful* other) noexcept { return std::exchange(last_resumed_, other); }
+  // For a loop that is not part of what is current.
+  static void set_last_resumed(stackful* other) noexcept { last_resumed_ = other; }
 
   stackful_kind kind() const noexcept { return kind_; }
   // As given in its options, cut to what fits; "unnamed" without one.
@@ -66,7 +68,7 @@ class stackful {
   }
   stackful(const stackful&) = delete;
   stackful& operator=(const stackful&) = delete;
-  ~stackful() = default;
+  ~stackful();
 
   // Before it is first entered, on the thread where it will stay.
   CORDAGE_ALWAYS_INLINE void begin() noexcept {
@@ -92,8 +94,8 @@ class stackful {
   const stackful_kind kind_;
   bool begun_ = false;
   bool finished_ = false;
-  bool unwinding_ = false;  // a stack_unwind is under way
   exception_state::globals saved_exceptions_;
+  stack_unwind* unwound_by_ = nullptr;  // what unwinds it, while that is under way
   stack* const stack_;
   [[no_unique_address]] sanitizer_fiber sanitizer_;
 };
@@ -102,20 +104,30 @@ class stackful {
 // destructor tells when somebody did not.
 class stack_unwind {
  public:
-  explicit stack_unwind(stackful& whose) noexcept : whose_(&whose) { whose.unwinding_ = true; }
-  stack_unwind(stack_unwind&& other) noexcept : whose_(std::exchange(other.whose_, nullptr)) {}
-  stack_unwind(const stack_unwind& other) noexcept : whose_(std::exchange(other.whose_, nullptr)) {}
+  explicit stack_unwind(stackful& whose) noexcept : whose_(&whose) { take_over(); }
+  stack_unwind(stack_unwind&& other) noexcept : whose_(std::exchange(other.whose_, nullptr)) { take_over(); }
+  stack_unwind(const stack_unwind& other) noexcept : whose_(std::exchange(other.whose_, nullptr)) { take_over(); }
   stack_unwind& operator=(const stack_unwind&) = delete;
-  ~stack_unwind();
+  ~stack_unwind() {
+    if (whose_ != nullptr) swallowed();
+  }
 
   // Whether it is to end there; if so it has arrived.
-  bool arrives_at(const stackful& there) noexcept {
+  bool arrives_at(stackful& there) noexcept {
     if (whose_ != &there) return false;
-    whose_ = nullptr;
+    std::exchange(whose_, nullptr)->unwound_by_ = nullptr;
     return true;
   }
 
  private:
+  friend class stackful;
+
+  void take_over() noexcept {
+    if (whose_ != nullptr) whose_->unwound_by_ = this;
+  }
+  // It was not thrown on, but dropped, or kept beyond the end of what it unwinds.
+  void swallowed() noexcept;
+
   mutable stackful* whose_;  // mutable: a copy takes over the duty to report
 };
 

@@ -24,7 +24,7 @@ inline constexpr char type_tag = 0;
 class coroutine_base : public stackful {
  public:
   coroutine_base(stack& on_stack, void* frames_top, std::string_view name, const void* yields) noexcept
-      : stackful(stackful_kind::coroutine, on_stack, frames_top, name, entry, this), yields_(yields), type_(yields) {
+      : stackful(stackful_kind::coroutine, on_stack, frames_top, name, entry, this), yields_(yields) {
     outside_ = &resumer_;
     resumer_.pc = nullptr;
   }
@@ -53,7 +53,10 @@ class coroutine_base : public stackful {
       begin();
       special_ = special::no;
     }
-    if (runs() || special_ != special::no || exceptions_.any_now()) [[unlikely]] return resume_rarely();
+    if (runs() || special_ != special::no) [[unlikely]] return resume_rarely();
+    // Where this thread has resumed it last, this is its thread.
+    if (last_resumed_ != this) check_thread();
+    if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
     coroutine_base* const outer = last_resumed_ == this ? nullptr : become_current();
     coroutine_base& self = *computed_here(this);
     self.sanitizer_.before_enter(self.sanitizer_);
@@ -71,7 +74,14 @@ class coroutine_base : public stackful {
 
   // Whether it may yield this type now: it runs and is not being unwound.
   bool may_yield(const void* type) const noexcept { return yields_ == type && runs(); }
-  bool unwinds() const noexcept { return unwinding_; }
+
+  // Where it may not: a coroutine that is being unwound yields nothing, and goes on being unwound where somebody had
+  // swallowed that. False if that is not why.
+  bool yield_while_unwound() {
+    if (yields_ != nullptr) return false;
+    if (unwound_by_ == nullptr) unwind();
+    return true;
+  }
 
   // Unwinds its stack if it is suspended there, then gives the stack back.
   void end_and_destroy() noexcept {
@@ -92,10 +102,13 @@ class coroutine_base : public stackful {
 
   bool runs() const noexcept { return resumer_.pc != nullptr; }
 
+  void check_thread() const noexcept {
+    expects(exceptions_.attached_to_this_thread(), "a coroutine was resumed or destroyed on another thread than it had "
+                                                   "begun on");
+  }
+
   // Gives the coroutine that resumes this one, null if none does.
   coroutine_base* become_current() noexcept {
-    // Not asked where it was resumed last by this thread, which is its thread then.
-    expects(exceptions_.attached_to_this_thread(), "a coroutine was resumed on another thread than it had begun on");
     coroutine_base* const outer = current();
     last_resumed_ = this;
     return outer;
@@ -116,19 +129,18 @@ class coroutine_base : public stackful {
   }
 
   // Whenever somebody is in a catch block.
-  CORDAGE_RARELY_CALLED void* resume_rarely();
+  CORDAGE_RARELY_THROWS void* resume_rarely();
   CORDAGE_RARELY_CALLED void save_exceptions() noexcept;
-  [[noreturn]] CORDAGE_RARELY_CALLED void rethrow();
+  [[noreturn]] CORDAGE_RARELY_THROWS void rethrow();
   void* enter() noexcept;
   // Throws. Not declared noreturn: with such an exit in a recursive function that yields, clang saves all registers
   // before it looks whether the recursion ends.
-  CORDAGE_RARELY_CALLED void unwind();
+  CORDAGE_RARELY_THROWS void unwind();
   CORDAGE_RARELY_CALLED void end() noexcept;
 
   machine_context resumer_;    // where it goes when it leaves; its pc is null unless the coroutine runs
   const void* yields_;         // the tag of the type; null while it is being unwound
   special special_ = special::not_begun;
-  const void* const type_;
   std::exception_ptr failure_;
 };
 

@@ -66,7 +66,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   }
 
   // Throws stack_unwind, which ends at the beginning of the fiber. Not declared noreturn, see coroutine_base::unwind.
-  CORDAGE_RARELY_CALLED void unwind();
+  CORDAGE_RARELY_THROWS void unwind();
 
  protected:
   // The fiber's function; runs on its stack and does not throw.

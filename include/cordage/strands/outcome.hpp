@@ -59,8 +59,13 @@ class value_slot {
     state_ = outcome_state::value;
   }
 
-  // For ends without a value.
-  void set_state(outcome_state ended) noexcept { state_ = ended; }
+  // For ends without a value, or with one that did not outlive a destructor that threw.
+  void set_state(outcome_state ended) noexcept {
+    if constexpr (!std::is_trivially_destructible_v<kept>) {
+      if (state_ == outcome_state::value) std::destroy_at(&value_);
+    }
+    state_ = ended;
+  }
 
   // Only in state value; the reference is good as long as the slot.
   kept& value() noexcept { return value_; }

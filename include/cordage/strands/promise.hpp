@@ -51,7 +51,7 @@ inline std::exception_ptr take_exception(task_link& link) noexcept {
 }
 
 // Ends a wait for a child that has no value. Rare, and so kept out of the coroutines' own code.
-[[noreturn]] CORDAGE_RARELY_CALLED inline void rethrow(task_link& link, outcome_state ended) {
+[[noreturn]] CORDAGE_RARELY_THROWS inline void rethrow(task_link& link, outcome_state ended) {
   expects(ended == outcome_state::exception, "a task was awaited whose body ended without a value");
   std::rethrow_exception(take_exception(link));
 }
