@@ -124,6 +124,28 @@ TEST(coroutine, that_was_resumed_before_a_runtime_ran_may_end_inside_it) {
   EXPECT_THROW(yield(1), not_in_coroutine);
 }
 
+// On x86 these live in registers of their own, of which there are eight for all stacks of a thread.
+[[gnu::noinline]] long double compute(long double a) {
+  const long double b = a * 3.5L;
+  yield(1);
+  const long double c = b + a;
+  yield(2);
+  return c * b + a;
+}
+
+TEST(coroutine, long_doubles_that_live_across_a_yield_are_kept) {
+  std::vector<long double> got(40);
+  std::vector<coroutine<int>> all;
+  for (std::size_t i = 0; i < got.size(); ++i)
+    all.emplace_back([&got, i] { got[i] = compute(static_cast<long double>(i) + 0.25L); });
+  for (int round = 0; round < 3; ++round)
+    for (auto& each : all) each.resume();
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const long double a = static_cast<long double>(i) + 0.25L;
+    EXPECT_EQ(got[i], (a * 3.5L + a) * (a * 3.5L) + a) << i;
+  }
+}
+
 TEST(coroutine, may_be_resumed_in_tasks) {
   run([]() -> task<> {
     coroutine<int> counting{[] {
