@@ -5,8 +5,6 @@
 
 namespace cordage::detail {
 
-constinit thread_local stackful* stackful::last_resumed_ = nullptr;
-
 void stack::set_name(std::string_view given) noexcept {
   name_length = static_cast<unsigned char>(std::min(given.size(), sizeof name));
   std::copy_n(given.data(), name_length, name);

@@ -17,16 +17,13 @@ worker::~worker() {
 
 void worker::run(const bool& finished) {
   [[maybe_unused]] const exception_free nothing_in_flight;
+  const coroutine_free nothing_resumed;
   worker* const outer = std::exchange(current_, this);
   executor* const outer_executor = std::exchange(running_, this);
-  // Only one that runs cannot be gone afterwards.
-  coroutine_base* const outer_coroutine = coroutine_base::current();
-  stackful::set_last_resumed(nullptr);
   while (!finished) {
     run_ready();
     if (!finished) park();
   }
-  stackful::set_last_resumed(outer_coroutine);
   running_ = outer_executor;
   current_ = outer;
 }

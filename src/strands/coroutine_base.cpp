@@ -18,6 +18,8 @@ std::string_view name_of(coroutine_status status) noexcept {
 
 }  // namespace
 
+constinit thread_local coroutine_base* coroutine_base::last_resumed_ = nullptr;
+
 coroutine_status coroutine_base::status() const noexcept {
   if (special_ == special::dead) return coroutine_status::dead;
   if (!runs()) return coroutine_status::suspended;
@@ -30,17 +32,17 @@ void* coroutine_base::resume_rarely() {
                                   "coroutine is " + std::string(name_of(status())) + ", expected suspended");
   check_thread();
   special_ = special::no;
-  void* const yielded = enter();
+  void* const yielded = enter(go_on);
   if (yielded == nullptr) ended();
   return yielded;
 }
 
 // The way in and out that cares for the exceptions of both sides.
-void* coroutine_base::enter() noexcept {
+void* coroutine_base::enter(void* message) noexcept {
   coroutine_base* const outer = become_current();
   exceptions_.exchange(saved_exceptions_);
   sanitizer_.before_enter(sanitizer_);
-  void* const yielded = switch_context(resumer_, self_, no_message());
+  void* const yielded = switch_context(resumer_, self_, message);
   sanitizer_.after_leave();
   exceptions_.exchange(saved_exceptions_);
   if (exceptions_.any_saved() && special_ == special::no) special_ = special::in_catch;
@@ -57,7 +59,6 @@ void coroutine_base::save_exceptions() noexcept {
 void coroutine_base::rethrow() { std::rethrow_exception(std::exchange(failure_, nullptr)); }
 
 void coroutine_base::unwind() {
-  special_ = special::no;
   yields_ = nullptr;
   throw_exception<stack_unwind>("a coroutine was destroyed, and without exceptions it cannot be unwound", *this);
 }
@@ -82,9 +83,8 @@ void coroutine_base::entry(void* self) {
 void coroutine_base::end() noexcept {
   expects(!runs(), "a coroutine was destroyed while it was running or had resumed another one");
   check_thread();
-  special_ = special::to_be_unwound;
-  enter();  // comes back at its end: while it is unwound it does not yield
-  if (last_resumed_ == this) last_resumed_ = nullptr;
+  special_ = special::no;
+  enter(this);  // comes back at its end: while it is unwound it does not yield
 }
 
 }  // namespace cordage::detail

@@ -1,5 +1,4 @@
 #include <cordage/base/fatal.hpp>
-#include <cordage/strands/coroutine_base.hpp>
 #include <cordage/strands/fiber_base.hpp>
 
 namespace cordage::detail {
@@ -15,11 +14,6 @@ fiber_base::~fiber_base() {
 }
 
 constinit thread_local fiber_base* fiber_base::current_ = nullptr;
-
-void fiber_base::leave_coroutine() noexcept {
-  coroutine = coroutine_base::current();
-  last_resumed_ = nullptr;
-}
 
 // From an executor's loop, which never runs on a fiber.
 CORDAGE_ALWAYS_INLINE void fiber_base::enter() noexcept {

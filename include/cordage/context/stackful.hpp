@@ -48,9 +48,6 @@ enum class stackful_kind : unsigned char { fiber, coroutine };
 
 class stackful {
  public:
-  // For a loop that is not part of what is current.
-  static void set_last_resumed(stackful* other) noexcept { last_resumed_ = other; }
-
   stackful_kind kind() const noexcept { return kind_; }
   // As given in its options, cut to what fits; "unnamed" without one.
   std::string_view name() const noexcept { return stack_->its_name(); }
@@ -84,9 +81,6 @@ class stackful {
 
   static sanitizer_fiber& sanitizer_of(stackful& other) noexcept { return other.sanitizer_; }
 
-  // The coroutine that was resumed last on this thread, on the fiber that runs there or on the thread's own stack. If it
-  // runs, it is the innermost one; it may have been suspended meanwhile. See coroutine_base::resume.
-  static constinit thread_local stackful* last_resumed_;
   // What a switch touches comes first.
   machine_context* outside_ = nullptr;  // where it goes when it leaves: its enterer's; for unwinders, see root_frame
   machine_context self_;

@@ -34,11 +34,20 @@ class coroutine_base : public stackful {
 
   // The innermost coroutine that runs on this thread, null outside of any.
   static coroutine_base* current() noexcept {
-    coroutine_base* const last = last_resumed();
+    coroutine_base* const last = last_resumed_;
     return last != nullptr && last->runs() ? last : nullptr;
   }
-  // The same, or one that was suspended meanwhile.
-  static coroutine_base* last_resumed() noexcept { return static_cast<coroutine_base*>(last_resumed_); }
+  // The one that was resumed last on this thread, on the fiber that runs there or on the thread's own stack. If it runs it
+  // is the current one; it may have been suspended meanwhile.
+  static coroutine_base* last_resumed() noexcept { return last_resumed_; }
+  // For whoever goes on elsewhere on this thread and comes back later. Only one that runs is given: it cannot be gone by
+  // then.
+  static coroutine_base* forget_current() noexcept {
+    coroutine_base* const left = current();
+    last_resumed_ = nullptr;
+    return left;
+  }
+  static void remember(coroutine_base* left) noexcept { last_resumed_ = left; }
 
   coroutine_status status() const noexcept;
 
@@ -49,27 +58,27 @@ class coroutine_base : public stackful {
   // context of the resumer lies here and not on its stack, what is yielded travels in a register, whether the coroutine
   // runs is read off resumer_, and last_resumed_ is written only where it changes.
   CORDAGE_ALWAYS_INLINE void* resume() {
-    if (special_ == special::not_begun) {
+    if (special_ != special::no || runs()) [[unlikely]] {
+      if (special_ != special::not_begun) return resume_rarely();
       begin();
       special_ = special::no;
     }
-    if (runs() || special_ != special::no) [[unlikely]] return resume_rarely();
     // Where this thread has resumed it last, this is its thread.
     if (last_resumed_ != this) check_thread();
     if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
     coroutine_base* const outer = last_resumed_ == this ? nullptr : become_current();
     coroutine_base& self = *computed_here(this);
     self.sanitizer_.before_enter(self.sanitizer_);
-    void* const yielded = switch_context(self.resumer_, self.self_, no_message());
+    void* const yielded = switch_context(self.resumer_, self.self_, go_on);
     return computed_here(this)->left(outer, yielded);
   }
 
   // On the coroutine. Comes back when it is resumed.
   CORDAGE_ALWAYS_INLINE void yield(void* value) {
     sanitizer_.before_leave(sanitizer_);
-    switch_context(self_, resumer_, value);
+    const void* const message = switch_context(self_, resumer_, value);
     sanitizer_.after_enter(sanitizer_);
-    if (special_ == special::to_be_unwound) [[unlikely]] unwind();
+    if (message != go_on) [[unlikely]] unwind();
   }
 
   // Whether it may yield this type now: it runs and is not being unwound.
@@ -96,7 +105,10 @@ class coroutine_base : public stackful {
 
  private:
   // What keeps resume() from simply going there.
-  enum class special : unsigned char { no, not_begun, in_catch, to_be_unwound, dead };
+  enum class special : unsigned char { no, not_begun, in_catch, dead };
+
+  // What a resumer tells; anything else tells to unwind.
+  static constexpr void* go_on = nullptr;
 
   static void entry(void* self);
 
@@ -132,7 +144,7 @@ class coroutine_base : public stackful {
   CORDAGE_RARELY_THROWS void* resume_rarely();
   CORDAGE_RARELY_CALLED void save_exceptions() noexcept;
   [[noreturn]] CORDAGE_RARELY_THROWS void rethrow();
-  void* enter() noexcept;
+  void* enter(void* message) noexcept;
   // Throws. Not declared noreturn: with such an exit in a recursive function that yields, clang saves all registers
   // before it looks whether the recursion ends.
   CORDAGE_RARELY_THROWS void unwind();
@@ -142,6 +154,20 @@ class coroutine_base : public stackful {
   const void* yields_;         // the tag of the type; null while it is being unwound
   special special_ = special::not_begun;
   std::exception_ptr failure_;
+
+  static constinit thread_local coroutine_base* last_resumed_;
+};
+
+// While it lives, this thread is in no coroutine, though whoever made it may be: for a loop that runs other strands.
+class coroutine_free {
+ public:
+  coroutine_free() noexcept : outer_(coroutine_base::forget_current()) {}
+  coroutine_free(const coroutine_free&) = delete;
+  coroutine_free& operator=(const coroutine_free&) = delete;
+  ~coroutine_free() { coroutine_base::remember(outer_); }
+
+ private:
+  coroutine_base* outer_;
 };
 
 }  // namespace cordage::detail

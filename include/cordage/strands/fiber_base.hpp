@@ -11,6 +11,7 @@
 #include <cordage/base/config.hpp>
 #include <cordage/context/operation.hpp>
 #include <cordage/context/stackful.hpp>
+#include <cordage/strands/coroutine_base.hpp>
 #include <cordage/strands/strand.hpp>
 
 namespace cordage::detail {
@@ -19,7 +20,7 @@ namespace cordage::detail {
 // beginning of stackful.
 struct fiber_wait : wait {
   void* operation = nullptr;
-  stackful* coroutine = nullptr;  // the innermost one on the fiber in which it waits; null without one
+  coroutine_base* coroutine = nullptr;  // the innermost one on the fiber in which it waits; null without one
   strand* on = nullptr;
 };
 
@@ -94,7 +95,6 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
     return false;
   }
 
-  CORDAGE_RARELY_CALLED void leave_coroutine() noexcept;
   static void begin(resumable& node);
   static void switch_in(resumable& node);
   static bool finish(wait& w) noexcept;
@@ -107,11 +107,11 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   void take_turn() noexcept;
 
   CORDAGE_ALWAYS_INLINE void leave() noexcept {
-    if (last_resumed_ != nullptr) [[unlikely]] leave_coroutine();
+    if (coroutine_base::last_resumed() != nullptr) [[unlikely]] coroutine = coroutine_base::forget_current();
     sanitizer_.before_leave(inner_sanitizer());
     switch_context(self_, *outside_, no_message());
     sanitizer_.after_enter(inner_sanitizer());
-    if (coroutine != nullptr) [[unlikely]] last_resumed_ = std::exchange(coroutine, nullptr);
+    if (coroutine != nullptr) [[unlikely]] coroutine_base::remember(std::exchange(coroutine, nullptr));
   }
   sanitizer_fiber& inner_sanitizer() noexcept { return coroutine != nullptr ? sanitizer_of(*coroutine) : sanitizer_; }
 
