@@ -22,6 +22,7 @@
 
 #include <cordage/base/config.hpp>
 #include <cordage/base/exceptions.hpp>
+#include <cordage/stack_options.hpp>
 #include <cordage/strands/coroutine_base.hpp>
 #include <cordage/strands/start.hpp>
 
@@ -35,8 +36,7 @@ class status_error : public std::logic_error {
 // yield was called where there is no coroutine to suspend.
 class not_in_coroutine : public std::logic_error {
  public:
-  not_in_coroutine()
-      : std::logic_error("cordage: this_coroutine::yield was called outside a coroutine") {}
+  not_in_coroutine() : std::logic_error("cordage: this_coroutine::yield was called outside a coroutine") {}
 };
 
 // yield was given another type than the innermost coroutine yields.

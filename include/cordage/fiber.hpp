@@ -17,6 +17,7 @@
 #include <utility>
 
 #include <cordage/checked.hpp>
+#include <cordage/stack_options.hpp>
 #include <cordage/strands/fiber_base.hpp>
 #include <cordage/strands/outcome.hpp>
 #include <cordage/strands/start.hpp>
@@ -58,6 +59,13 @@ CORDAGE_ALWAYS_INLINE decltype(auto) await_operation(fiber_base& fiber, Op& op) 
   return op.get();
 }
 
+template <class X>
+CORDAGE_ALWAYS_INLINE decltype(auto) await_here(X&& x) {
+  fiber_base& fiber = require_fiber();
+  auto&& op = as_operation(std::forward<X>(x));
+  return await_operation(fiber, op);
+}
+
 }  // namespace detail
 
 // Waits on the current fiber for whatever a task can co_await: an operation, a task, an async, a fiber, each also
@@ -68,28 +76,21 @@ CORDAGE_ALWAYS_INLINE decltype(auto) await_operation(fiber_base& fiber, Op& op) 
 template <class X>
   requires detail::awaitable_here<X>
 CORDAGE_ALWAYS_INLINE decltype(auto) await(X&& x) {
-  detail::fiber_base& fiber = detail::require_fiber();
-  auto&& op = detail::as_operation(std::forward<X>(x));
-  return detail::await_operation(fiber, op);
+  return detail::await_here(std::forward<X>(x));
 }
 
 // A result is to be looked at.
 template <class X>
   requires(detail::awaitable_here<X> && detail::is_result<detail::await_result<X>>)
 [[nodiscard]] CORDAGE_ALWAYS_INLINE auto await(X&& x) {
-  detail::fiber_base& fiber = detail::require_fiber();
-  auto&& op = detail::as_operation(std::forward<X>(x));
-  return detail::await_operation(fiber, op);
+  return detail::await_here(std::forward<X>(x));
 }
 
 template <class X>
 CORDAGE_ALWAYS_INLINE auto await(checked_awaitable<X>&& x) {
-  detail::fiber_base& fiber = detail::require_fiber();
-  auto&& op = detail::as_operation(std::forward<X>(x.what));
-  return detail::value_or_raise(detail::await_operation(fiber, op));
+  return detail::value_or_raise(detail::await_here(std::forward<X>(x.what)));
 }
 
-// Name, stack_size, allow_unguarded: see context/stackful.hpp.
 using fiber_options = stack_options;
 
 namespace detail {

@@ -59,7 +59,14 @@ class runtime {
   // Not inside a worker: there, await x.
   template <class X>
     requires detail::awaitable_or_checked<X>
-  auto run(X&& x);
+  auto run(X&& x) {
+    return run_to_end(std::forward<X>(x));
+  }
+  template <class X>
+    requires detail::result_when_awaited<X>
+  [[nodiscard]] auto run(X&& x) {
+    return run_to_end(std::forward<X>(x));
+  }
 
   // Starts a strand: f(args...), by the one rule, or something to await. Any thread, also before run; one that is
   // spawned while nobody runs the runtime begins with run.
@@ -86,6 +93,8 @@ class runtime {
   std::string_view backend_name() const noexcept;
 
  private:
+  template <class X>
+  auto run_to_end(X&& x);
   void loop();  // until every strand has ended; throws what an abandoned one failed with
   void check_outside_of_workers() const;
 
@@ -106,8 +115,7 @@ auto spawn_on(runtime_core& core, const spawn_options& options, F&& f, Args&&...
 }  // namespace detail
 
 template <class X>
-  requires detail::awaitable_or_checked<X>
-auto runtime::run(X&& x) {
+auto runtime::run_to_end(X&& x) {
   using value = decltype(detail::value_when_awaited(std::forward<X>(x)));
   check_outside_of_workers();
   auto await_x = [&x]() -> task<value> { co_return co_await std::forward<X>(x); };

@@ -68,20 +68,20 @@ class [[nodiscard]] stream {
   }
 
   // Nothing more will be sent; the peer reads the end of the stream after what was sent. Reading goes on.
-  result<> shutdown_send() noexcept;
+  [[nodiscard]] result<> shutdown_send() noexcept;
 
   // Nothing more is to arrive: reads give what has arrived, then the end of the stream.
-  result<> shutdown_receive() noexcept;
+  [[nodiscard]] result<> shutdown_receive() noexcept;
 
   // Whether small writes are sent at once. On from the start: replies that wait for each other are what hurts.
-  result<> set_no_delay(bool at_once) noexcept;
+  [[nodiscard]] result<> set_no_delay(bool at_once) noexcept;
 
   // Closes at once; reads and writes that wait complete with errc::closed. May be called again.
   void close() noexcept { descriptor_.reset(); }
 
   // The two ends; errc::closed once closed.
-  result<endpoint> local() const noexcept;
-  result<endpoint> remote() const noexcept;
+  [[nodiscard]] result<endpoint> local() const noexcept;
+  [[nodiscard]] result<endpoint> remote() const noexcept;
 
   // False once closed or moved from.
   explicit operator bool() const noexcept { return descriptor_ != nullptr; }

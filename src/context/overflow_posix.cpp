@@ -1,3 +1,5 @@
+// prepare_thread_for_overflows() of context/stack.hpp: a handler of SIGSEGV, for the process, and a signal stack for each
+// thread that runs fibers or coroutines. The handler finds whose guard page was hit by the slabs, in a signal-safe way.
 #include <signal.h>
 
 #include <cstddef>

@@ -23,7 +23,8 @@ struct slab {
   bool guarded = false;
   std::vector<std::uint32_t> cold;  // the stacks without pages, by number; the depot's
 
-  // The head of the list. Written by whoever maps a slab, with release; partner of the acquire in of().
+  // The head of the list. Written by whoever maps a slab, one at a time under the depot's mutex; so a relaxed load finds
+  // the one before. The release publishes the slab; partner of the acquire in of().
   static atomic<slab*> newest;
 
   // Colours, see context/stack.hpp.
@@ -42,8 +43,7 @@ struct slab {
 
   slab& publish() noexcept {
     older = newest.load(memory_order_relaxed);
-    while (!newest.compare_exchange_weak(older, this, memory_order_release, memory_order_relaxed)) {
-    }
+    newest.store(this, memory_order_release);
     return *this;
   }
 

@@ -72,7 +72,7 @@ int install_guard(std::byte* page) noexcept {
   throw_exception<std::system_error>(what, std::error_code(code, std::system_category()), what);
 }
 
-// Maps a slab of stacks that are all cold.
+// Maps a slab of stacks that are all cold. One at a time, under the depot's mutex.
 slab& map_slab(std::uint32_t size_class, bool may_be_unguarded) {
   auto made = std::make_unique<slab>();
   made->page = page_size();
@@ -167,25 +167,22 @@ depot& the_depot() {
 // When the thread ends its stacks go cold, for others to take.
 struct stack_cleanup {
   ~stack_cleanup() {
-    stack_pool::mine.state = stack_pool::lifetime::ended;
-    for (auto& each : stack_pool::mine.lists) {
-      each.room = 0;
-      the_depot().give_back(std::exchange(each.first, nullptr));
-    }
+    stack_pool::mine.state = keeping::ended;
+    for (auto& each : stack_pool::mine.lists) the_depot().give_back(each.close());
   }
   void touch() noexcept {}
 };
 
 // Whether this thread keeps stacks: from the first that it takes until its end.
 bool stack_pool::keeps_stacks() noexcept {
-  if (mine.state == lifetime::not_begun) {
+  if (mine.state == keeping::not_begun) {
     static thread_local stack_cleanup at_thread_end;
     at_thread_end.touch();
-    mine.state = lifetime::begun;
+    mine.state = keeping::begun;
     for (std::uint32_t c = 0; c < size_classes; ++c)
       mine.lists[c].room = static_cast<std::uint32_t>(std::max(warm_bytes / (smallest_size << c), std::size_t{4}));
   }
-  return mine.state == lifetime::begun;
+  return mine.state == keeping::begun;
 }
 
 stack& stack_pool::take_slowly(std::size_t size, bool may_be_unguarded) {
@@ -197,17 +194,10 @@ stack& stack_pool::take_slowly(std::size_t size, bool may_be_unguarded) {
 // Half of a list that is full goes back, the half that was used less recently.
 void stack_pool::give_back_slowly(stack& taken) noexcept {
   taken.next = nullptr;
-  list& kept = mine.lists[taken.size_class];
   if (!taken.guarded || !keeps_stacks()) return the_depot().give_back(&taken);
-  if (kept.room == 0) {
-    std::uint32_t length = 0;
-    for (const stack* each = kept.first; each != nullptr; each = each->next) ++length;
-    stack* last_kept = kept.first;
-    for (std::uint32_t i = 1; i < length / 2; ++i) last_kept = last_kept->next;
-    the_depot().give_back(std::exchange(last_kept->next, nullptr));
-    kept.room = length - length / 2;
-  }
-  give_back(taken);
+  kept_list<stack>& kept = mine.lists[taken.size_class];
+  if (kept.room == 0) the_depot().give_back(kept.give_up_half());
+  kept.keep(taken);
 }
 
 std::size_t touched_bytes(stack& of) noexcept {

@@ -53,7 +53,7 @@ const std::vector<wrong_command_line> wrong_command_lines{
      "--max-connections takes a number from 1 to "},
     {"an_unknown_style", {"--style", "thread"}, "--style is task or fiber, not \"thread\""},
     {"an_unknown_backend", {"--backend", "select"}, "--backend is epoll or auto, not \"select\""},
-    {"a_name_for_an_address", {"--host", "localhost"}, "\"localhost\" is no address to listen on"},
+    {"a_name_for_an_address", {"--host", "localhost"}, "\"localhost\" is no address to listen on: not a numeric ADDRESS:PORT"},
     {"a_malformed_ipv4_address", {"--host", "127.0.0.256"}, "\"127.0.0.256\" is no address to listen on"},
     {"a_malformed_ipv6_address", {"--host", "::1::"}, "\"::1::\" is no address to listen on"},
     // 192.0.2.0/24 is for documentation (RFC 5737), so no machine has it.
@@ -70,6 +70,13 @@ TEST_P(a_wrong_command_line, is_refused_with_the_reason_and_the_usage) {
 
 INSTANTIATE_TEST_SUITE_P(each, a_wrong_command_line, testing::ValuesIn(wrong_command_lines),
                          [](const auto& each) { return each.param.name; });
+
+TEST(command_line_help, is_the_usage_on_standard_output) {
+  const ending end = run_to_the_end({"--help"});
+  EXPECT_EQ(end.exit_code, 0) << end;
+  EXPECT_EQ(end.output.find("usage: echo_server "), 0U) << end.output;
+  EXPECT_EQ(end.errors, "");
+}
 
 class command_line : public echo_server_test {};
 

@@ -20,10 +20,13 @@
 #include <gtest/gtest.h>
 
 #include <cordage/base/config.hpp>
+#include <cordage/stack_options.hpp>
 
 namespace {
 
 using namespace cordage::detail;
+
+constexpr std::size_t default_stack_size = cordage::stack_options{}.stack_size;
 
 stack& take_stack(std::size_t size) { return stack_pool::take(size, false); }
 

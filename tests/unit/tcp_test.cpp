@@ -210,6 +210,23 @@ TEST(tcp, a_reset_is_an_error_and_never_a_signal) {
   std::signal(SIGPIPE, SIG_DFL);
 }
 
+TEST(tcp, connects_to_an_endpoint_given_as_text) {
+  auto listener = any_port();
+  const std::string where = to_string(listener.local());
+  on_fiber([&] { EXPECT_EQ(await(!tcp::connect(where)).remote().value(), listener.local()); });
+  run([&]() -> task<> {
+    const auto peer = co_await !tcp::connect(where);
+    EXPECT_EQ(peer.remote().value(), listener.local());
+  }());
+}
+
+TEST(tcp, connect_to_a_text_that_is_no_endpoint_is_an_error_that_says_what_one_is) {
+  on_fiber([] { EXPECT_EQ(await(tcp::connect("localhost:80")).error(), errc::invalid_endpoint); });
+  const auto failed = run(tcp::connect("127.0.0.1"));
+  EXPECT_EQ(failed.error(), errc::invalid_endpoint);
+  EXPECT_NE(failed.error().message().find("ADDRESS:PORT"), std::string::npos);
+}
+
 TEST(tcp, connect_to_nobody_is_refused) {
   on_fiber([] {
     auto listener = any_port();

@@ -61,7 +61,7 @@ class exception_state {
     saved_any_ = any(saved);
   }
 
-  static constinit thread_local globals* of_this_thread_;  // looked up once per thread
+  static constinit inline thread_local globals* of_this_thread_ = nullptr;  // looked up once per thread
 
   globals* thread_ = nullptr;  // a fiber never changes its thread
   bool saved_any_ = false;

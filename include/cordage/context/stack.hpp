@@ -4,8 +4,7 @@
 // touched. Below each stack lies a guard page, so that an overflow faults instead of writing into a neighbour.
 //
 // Colours: stacks at one stride would put their hot top lines into the same cache sets. The stride is an odd number
-// of pages and the top of stack i is lowered by 64 * (i mod 48) bytes; measured on 1000 fibers in turn, 12.5 cycles a
-// switch instead of 44-99.
+// of pages and the top of stack i is lowered by 64 * (i mod 48) bytes; bench/stackful_bench measures what that saves.
 #pragma once
 
 #include <bit>
@@ -14,16 +13,15 @@
 #include <string_view>
 
 #include <cordage/base/config.hpp>
+#include <cordage/base/kept_list.hpp>
 
 namespace cordage::detail {
 
 class stackful;
 struct slab;
 
-inline constexpr std::size_t default_stack_size = 64 * 1024;
-
 // What is known of one stack. It lies in the stack's topmost cache line, so that whoever finds a stack, a debugger or
-// the handler of a fault, finds this too: tools/gdb/cordage.py knows it. What runs on the stack begins right below.
+// the handler of a fault, finds this too. What runs on the stack begins right below.
 struct alignas(64) stack {
   stack* next;         // in the list of free ones that it is in
   std::byte* low;      // the lowest usable byte, just above the guard
@@ -66,14 +64,9 @@ class stack_pool {
   }
 
  private:
-  struct list {
-    stack* first;
-    std::uint32_t room;  // how many more may be kept; 0 while this thread keeps none
-  };
-  enum class lifetime : unsigned char { not_begun, begun, ended };
   struct cache {
-    list lists[size_classes];
-    lifetime state;
+    kept_list<stack> lists[size_classes];
+    keeping state;
   };
   friend struct stack_cleanup;
 
@@ -97,26 +90,14 @@ inline std::size_t stack::nominal_size() const noexcept { return stack_pool::sma
 
 inline stack& stack_pool::take(std::size_t size, bool may_be_unguarded) {
   if (size <= largest_size) [[likely]] {
-    list& from = mine.lists[class_of(size)];
-    if (stack* const kept = from.first; kept != nullptr) [[likely]] {
-      from.first = kept->next;
-      ++from.room;
-      return *kept;
-    }
+    if (stack* const kept = mine.lists[class_of(size)].take(); kept != nullptr) [[likely]] return *kept;
   }
   return take_slowly(size, may_be_unguarded);
 }
 
 inline void stack_pool::give_back(stack& taken) noexcept {
-  list& to = mine.lists[taken.size_class];
   taken.occupant = nullptr;
-  if (to.room != 0 && taken.guarded) [[likely]] {
-    taken.next = to.first;
-    to.first = &taken;
-    --to.room;
-    return;
-  }
-  give_back_slowly(taken);
+  if (!taken.guarded || !mine.lists[taken.size_class].keep(taken)) [[unlikely]] give_back_slowly(taken);
 }
 
 }  // namespace cordage::detail

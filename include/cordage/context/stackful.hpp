@@ -19,23 +19,13 @@
 #include <cordage/context/sanitizer.hpp>
 #include <cordage/context/stack.hpp>
 #include <cordage/context/switch.hpp>
-
-namespace cordage {
-
-// For fibers and coroutines. Trivially destructible, so that GCC 12 handles temporaries of it.
-struct stack_options {
-  std::string_view name = {};                           // copied, at most 29 bytes; seen in messages and debuggers
-  std::size_t stack_size = detail::default_stack_size;  // bytes; rounded up to a power of two, 16 KiB to 1 GiB
-  bool allow_unguarded = false;                         // go without a guard page where the system has no more mappings
-};
-
-}  // namespace cordage
+#include <cordage/stack_options.hpp>
 
 namespace cordage::detail {
 
 // Every register is lost in a switch. The address of a member that is reached through this is computed there and then
-// from the object's, and not long before and kept on the stack: ten instructions less in a fiber's turn, and no load that
-// waits for the stack pointer, which the switch itself has to load.
+// from the object's, and not long before and kept on the stack: nothing is spilled for it, and no load waits for the stack
+// pointer, which the switch itself has to load.
 template <class T>
 CORDAGE_ALWAYS_INLINE T* computed_here(T* object) noexcept {
   asm("" : "+r"(object));

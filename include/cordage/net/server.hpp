@@ -22,7 +22,7 @@ struct serve_options {
   // After a stop: how long handlers may go on with what has arrived before they are stopped, too.
   std::chrono::nanoseconds drain_for{0};
   // Of handlers that run on fibers, in bytes.
-  std::size_t stack_size = cordage::detail::default_stack_size;
+  std::size_t stack_size = stack_options{}.stack_size;
 };
 
 namespace detail {

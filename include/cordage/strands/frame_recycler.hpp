@@ -12,6 +12,7 @@
 #include <new>
 
 #include <cordage/base/config.hpp>
+#include <cordage/base/kept_list.hpp>
 
 namespace cordage::detail {
 
@@ -32,14 +33,9 @@ class frame_recycler {
   static constexpr std::size_t classes = largest / step;
   static constexpr std::uint32_t blocks_kept = 1024;  // per class and thread: 2 MiB of the largest
 
-  struct list {
-    free_block* first;
-    std::uint32_t room;  // how many more blocks may be kept; 0 while this thread has no lists
-  };
-  enum class lifetime : unsigned char { not_begun, begun, ended };
   struct cache {
-    list lists[classes];
-    lifetime state;
+    kept_list<free_block> lists[classes];
+    keeping state;
   };
   friend struct cache_cleanup;
 
@@ -48,7 +44,7 @@ class frame_recycler {
 
   CORDAGE_RARELY_CALLED static void* allocate_slowly(std::size_t size) noexcept;
   CORDAGE_RARELY_CALLED static void deallocate_slowly(void* block, std::size_t size) noexcept;
-  static bool has_lists() noexcept;
+  static bool keeps_blocks() noexcept;
 
   // Without a constructor or destructor of its own, so that an access needs no check whether it is initialized.
   static constinit thread_local cache mine;
@@ -57,24 +53,14 @@ class frame_recycler {
 // Sizes above the largest class belong to no list.
 inline void* frame_recycler::allocate(std::size_t size) noexcept {
   if (!config::sanitized && size <= largest) [[likely]] {
-    list& from = mine.lists[class_of(size)];
-    if (free_block* const block = from.first; block != nullptr) [[likely]] {
-      from.first = block->next;
-      ++from.room;
-      return block;
-    }
+    if (free_block* const block = mine.lists[class_of(size)].take(); block != nullptr) [[likely]] return block;
   }
   return allocate_slowly(size);
 }
 
 inline void frame_recycler::deallocate(void* block, std::size_t size) noexcept {
   if (!config::sanitized && size <= largest) [[likely]] {
-    list& to = mine.lists[class_of(size)];
-    if (to.room != 0) [[likely]] {
-      to.first = ::new (block) free_block{to.first};
-      --to.room;
-      return;
-    }
+    if (mine.lists[class_of(size)].keep(*::new (block) free_block)) [[likely]] return;
   }
   deallocate_slowly(block, size);
 }

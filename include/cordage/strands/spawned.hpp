@@ -22,7 +22,7 @@ namespace cordage {
 // Trivially destructible, so that GCC 12 handles temporaries of it.
 struct spawn_options {
   std::string_view name = {};                           // copied, at most 29 bytes; fibers only, so far
-  std::size_t stack_size = detail::default_stack_size;  // bytes, of a fiber; rounded up to a power of two
+  std::size_t stack_size = stack_options{}.stack_size;  // bytes, of a fiber; rounded up to a power of two
   bool allow_unguarded = false;                         // see stack_options
 };
 
