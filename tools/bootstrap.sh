@@ -45,6 +45,7 @@ need_build() {
 need_test() {
   has_googletest || want libgtest-dev "the tests are written with GoogleTest"
   has python3 || want python3 "the checks of the source tree are Python scripts"
+  has gdb || want gdb "what a debugger sees of fibers and tasks is tested, too"
   has socat || want socat "the system tests talk to the examples with it"
   has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
 }

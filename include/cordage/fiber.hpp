@@ -126,19 +126,25 @@ void run_on_fiber(fiber_base& self, outcome<R>& into, Call& call) noexcept {
 }
 
 // A fiber that is awaited: part of the strand that awaits it.
-template <class R>
-class awaited_fiber : public fiber_base {
+class waited_for_fiber : public fiber_base {
  public:
   using fiber_base::fiber_base;
 
   resumable* waiter = nullptr;
+
+ protected:
+  void ended() noexcept override { wake(*waiter); }
+};
+
+template <class R>
+class awaited_fiber : public waited_for_fiber {
+ public:
+  using waited_for_fiber::waited_for_fiber;
+
   outcome<R> value;
 
   // The right function to destroy it by depends on the stored call, which the owner does not know.
   void (*destroy)(awaited_fiber*) noexcept = nullptr;
-
- protected:
-  void ended() noexcept override { wake(*waiter); }
 };
 
 template <class R, class Call>
@@ -168,6 +174,8 @@ using fiber_pointer = std::unique_ptr<awaited_fiber<R>, fiber_deleter<R>>;
 template <class R>
 class fiber_operation {
  public:
+  static constexpr const char* name = "a fiber";
+
   explicit fiber_operation(fiber_pointer<R> fiber) noexcept : fiber_(std::move(fiber)) {}
 
   void attach(strand& on) noexcept { on_ = &on; }

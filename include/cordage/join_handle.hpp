@@ -34,6 +34,8 @@ struct joined<T&> {
 template <class T>
 class join_handle {
  public:
+  static constexpr const char* name = "join";
+
   explicit join_handle(detail::spawned<T>* strand) noexcept : strand_(strand) {}
   join_handle(join_handle&& other) noexcept : strand_(std::exchange(other.strand_, nullptr)) {}
   join_handle& operator=(join_handle&& other) noexcept {

@@ -207,6 +207,7 @@ class yield_operation {
     wake(node);
     return true;
   }
+  static constexpr const char* name = "yield_now";
   static constexpr bool always_too_late = true;
   cancel_result cancel() const noexcept { return cancel_result::too_late; }
   void get() const noexcept {}

@@ -102,6 +102,8 @@ class scope_operation final : scope {
   };
 
  public:
+  static constexpr const char* name = "with_scope";
+
   template <class G>
   explicit scope_operation(std::in_place_t, G&& f) : function_object_(std::forward<G>(f)) {}
   // Movable until it is started.
@@ -113,6 +115,7 @@ class scope_operation final : scope {
   bool start(resumable& node) {
     home_ = node.home;
     waiter_ = &node;
+    begin_on(*home_);
     auto* const function = make_strand(*home_, *this, {}, left_to_group{}, call_function{this});
     function_ = function;
     handle_.emplace(launch(function));

@@ -33,6 +33,8 @@ class [[nodiscard]] signal_set {
  private:
   class wait_operation : public detail::io_wait {
    public:
+    static constexpr const char* name = "signal_set::wait";
+
     explicit wait_operation(detail::descriptor& from) noexcept
         : io_wait(detail::io_operation(detail::io_kind::read, &from)) {}
     // The buffer is the operation itself, so it is set when the operation is where it stays.

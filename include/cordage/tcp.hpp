@@ -48,23 +48,24 @@ class [[nodiscard]] stream {
   // As many bytes as have arrived, at least one, at most the buffer's size; 0 at the end of the stream. The buffer must
   // not be empty. Stop loses nothing: what has arrived stays for the next read.
   [[nodiscard]] auto read_some(std::span<std::byte> buffer) noexcept {
-    return detail::transfer_operation({detail::io_kind::receive, descriptor_.get(), buffer.data(), buffer.size()});
+    return detail::transfer_operation<detail::io_kind::receive>(descriptor_.get(), buffer.data(), buffer.size());
   }
 
   // The whole buffer; errc::end_of_stream where the stream ends before. Stop and errors lose the bytes read so far.
   [[nodiscard]] auto read_exactly(std::span<std::byte> buffer) noexcept {
-    return detail::whole_transfer_operation(
-        {detail::io_kind::receive_exactly, descriptor_.get(), buffer.data(), buffer.size()});
+    return detail::whole_transfer_operation<detail::io_kind::receive_exactly>(descriptor_.get(), buffer.data(),
+                                                                              buffer.size());
   }
 
   // As many bytes as there is room for, at least one unless there are none. Stop loses nothing.
   [[nodiscard]] auto write_some(std::span<const std::byte> bytes) noexcept {
-    return detail::transfer_operation(sending(detail::io_kind::send, bytes));
+    return detail::transfer_operation<detail::io_kind::send>(descriptor_.get(), not_written(bytes), bytes.size());
   }
 
   // All bytes. Stop and errors leave it unknown how many were sent.
   [[nodiscard]] auto write_all(std::span<const std::byte> bytes) noexcept {
-    return detail::whole_transfer_operation(sending(detail::io_kind::send_all, bytes));
+    return detail::whole_transfer_operation<detail::io_kind::send_all>(descriptor_.get(), not_written(bytes),
+                                                                       bytes.size());
   }
 
   // Nothing more will be sent; the peer reads the end of the stream after what was sent. Reading goes on.
@@ -91,8 +92,8 @@ class [[nodiscard]] stream {
 
  private:
   // The backend does not write to what is sent.
-  detail::io_operation sending(detail::io_kind kind, std::span<const std::byte> bytes) const noexcept {
-    return {kind, descriptor_.get(), const_cast<std::byte*>(bytes.data()), bytes.size()};
+  static std::byte* not_written(std::span<const std::byte> bytes) noexcept {
+    return const_cast<std::byte*>(bytes.data());
   }
 
   std::unique_ptr<detail::descriptor> descriptor_;
@@ -102,6 +103,8 @@ namespace detail {
 
 class accept_operation : public cordage::detail::io_wait {
  public:
+  static constexpr const char* name = "accept";
+
   explicit accept_operation(descriptor* listener) noexcept : io_wait(io_operation(io_kind::accept, listener)) {}
   accept_operation(accept_operation&& other) noexcept : io_wait(std::exchange(other.io_, io_operation(io_kind::accept, nullptr))) {}
   accept_operation& operator=(accept_operation&&) = delete;
@@ -113,6 +116,8 @@ class accept_operation : public cordage::detail::io_wait {
 
 class connect_operation : public cordage::detail::io_wait {
  public:
+  static constexpr const char* name = "connect";
+
   explicit connect_operation(const result<endpoint>& to) noexcept;
 
   bool ready() noexcept;

@@ -12,6 +12,8 @@ namespace detail {
 
 class sleep_operation {
  public:
+  static constexpr const char* name = "sleep";
+
   explicit sleep_operation(std::chrono::nanoseconds duration) noexcept : duration_(duration) {}
   explicit sleep_operation(time_point deadline) noexcept : absolute_(true) { timer_.deadline = deadline; }
   // Movable until it is started.

@@ -149,7 +149,6 @@ class depot {
                                                 .owner = &owner,
                                                 .size_class = static_cast<std::uint8_t>(owner.size_class),
                                                 .guarded = owner.guarded,
-                                                .name_length = 0,
                                                 .name = {}};
   }
 

@@ -1,14 +1,9 @@
-#include <algorithm>
-
 #include <cordage/base/fatal.hpp>
 #include <cordage/context/stackful.hpp>
 
 namespace cordage::detail {
 
-void stack::set_name(std::string_view given) noexcept {
-  name_length = static_cast<unsigned char>(std::min(given.size(), sizeof name));
-  std::copy_n(given.data(), name_length, name);
-}
+void stack::set_name(std::string_view given) noexcept { name.set(given); }
 
 void stackful::set_up_thread() noexcept {
   exceptions_.attach_to_this_thread();

@@ -28,6 +28,7 @@ bool made_by_peer(const error& failed) noexcept {
 bool server::start(resumable& node) {
   home_ = node.home;
   waiter_ = &node;
+  begin_on(*home_);
   launch(cordage::detail::make_strand(*home_, *this, {}, cordage::detail::left_to_group{},
                                       [this] { return accept_connections(); }));
   return true;

@@ -16,6 +16,7 @@ class runtime_core final : public strand_group {
       self.check_finished();
     };
     stop_node_.home = &its_worker;
+    begin_on(its_worker);
   }
 
   void child_ended(joinable& child, const failure& failed, bool abandoned) noexcept override {

@@ -1,5 +1,6 @@
 #include <cordage/runtime/worker.hpp>
 
+#include <mutex>
 #include <thread>
 
 #include <cordage/context/exception_state.hpp>
@@ -9,10 +10,25 @@ namespace cordage::detail {
 
 constinit thread_local worker* worker::current_ = nullptr;
 
+// All that there are, for whoever looks from outside.
+struct worker_registry {
+  std::mutex mutex;
+  intrusive_list<worker> workers;
+};
+constinit worker_registry all_workers;
+
+worker::worker(runtime_core& owner, std::unique_ptr<poller> sleeps_in) noexcept
+    : owner_(owner), poller_(std::move(sleeps_in)) {
+  const std::lock_guard lock(all_workers.mutex);
+  all_workers.workers.push_back(*this);
+}
+
 // Whoever pushed a node while the worker was parked goes on to unpark it, although the worker may have woken by itself,
 // run the node and come to its end meanwhile.
 worker::~worker() {
   while (unparked_.load(memory_order_acquire) != unparks_owed_) std::this_thread::yield();
+  const std::lock_guard lock(all_workers.mutex);
+  unlink();
 }
 
 void worker::run(const bool& finished) {

@@ -69,7 +69,7 @@ void fiber_base::stop_in_wait(wait& w) noexcept {
 }
 
 void fiber_base::entry(void* self) {
-  static constexpr wait_type finished{nullptr, nullptr, finish};
+  static constexpr wait_type finished{nullptr, nullptr, finish, "nothing"};
   auto& fiber = *static_cast<fiber_base*>(self);
   fiber.sanitizer_.after_enter(fiber.sanitizer_);
   fiber.body();
@@ -85,7 +85,7 @@ void fiber_base::stop_here() {
 }
 
 void fiber_base::take_turn() noexcept {
-  static constexpr wait_type turn{nullptr, nullptr, queue};
+  static constexpr wait_type turn{nullptr, nullptr, queue, "its turn"};
   type = &turn;
   leave();
 }

@@ -22,10 +22,11 @@ enum class cancel_result : bool { withdrawn, too_late };
 // cancel()     between start and completion, on the executor where the wait began.
 // get()        once, after completion.
 //
-// Three members are optional. attach(strand&), called before the others, is for operations that run code of their
+// Four members are optional. attach(strand&), called before the others, is for operations that run code of their
 // own on the awaiting strand. stopped(), after completion, tells whether the operation was ended by a stop instead
 // of completing; then get() is not called. `static constexpr bool always_too_late = true` says that cancel() never
-// withdraws, so that a stop need not know of the wait.
+// withdraws, so that a stop need not know of the wait. `static constexpr const char* name` is what messages and
+// debuggers call it.
 template <class Op>
 concept operation = requires(Op& op, resumable& node) {
   { op.ready() } -> std::same_as<bool>;
@@ -46,6 +47,12 @@ inline constexpr bool can_be_withdrawn = true;
 template <class Op>
   requires Op::always_too_late
 inline constexpr bool can_be_withdrawn<Op> = false;
+
+template <class Op>
+constexpr const char* operation_name = "an operation";
+template <class Op>
+  requires requires { Op::name; }
+constexpr const char* operation_name<Op> = Op::name;
 
 // Tasks, fibers and the like are not operations themselves but give one when awaited.
 template <class X>

@@ -14,6 +14,7 @@
 
 #include <cordage/base/config.hpp>
 #include <cordage/base/kept_list.hpp>
+#include <cordage/base/short_name.hpp>
 
 namespace cordage::detail {
 
@@ -29,15 +30,10 @@ struct alignas(64) stack {
   slab* owner;
   std::uint8_t size_class;
   bool guarded;
-  unsigned char name_length;
-  char name[29];  // of the occupant
+  short_name name;  // of the occupant
 
   std::byte* top() noexcept { return reinterpret_cast<std::byte*>(this); }
   std::size_t size() noexcept { return static_cast<std::size_t>(top() - low); }
-  // "unnamed" without one.
-  std::string_view its_name() const noexcept {
-    return name_length == 0 ? std::string_view("unnamed") : std::string_view(name, name_length);
-  }
   CORDAGE_RARELY_CALLED void set_name(std::string_view given) noexcept;
   // What was asked for, rounded up.
   std::size_t nominal_size() const noexcept;

@@ -40,7 +40,7 @@ class stackful {
  public:
   stackful_kind kind() const noexcept { return kind_; }
   // As given in its options, cut to what fits; "unnamed" without one.
-  std::string_view name() const noexcept { return stack_->its_name(); }
+  std::string_view name() const noexcept { return stack_->name.view(); }
   stack& its_stack() const noexcept { return *stack_; }
 
  protected:
@@ -49,7 +49,7 @@ class stackful {
            void* argument) noexcept
       : kind_(kind), stack_(&on) {
     on.occupant = this;
-    on.name_length = 0;
+    on.name.length = 0;
     if (!name.empty()) [[unlikely]] on.set_name(name);
     prepare(self_, frames_top, {.argument = argument, .entry = entry, .outside = &outside_});
   }

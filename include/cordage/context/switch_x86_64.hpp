@@ -36,7 +36,7 @@ CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_contex
       "mov 8(%%rdx), %%rbp\n\t"
       "mov 24(%%rdx), %%rbx\n\t"
       "jmp *16(%%rdx)\n\t"
-      ".p2align 3\n"
+      ".p2align 4\n"
       "1:\n\t"
       "endbr64\n\t"
       : "+D"(message), "+S"(f), "+d"(t)

@@ -25,6 +25,20 @@ enum class io_kind : std::uint8_t {
 // Which of a descriptor's two directions an operation waits for.
 constexpr bool waits_to_read(io_kind kind) noexcept { return kind < io_kind::send || kind == io_kind::accept; }
 
+// What users call it.
+constexpr const char* public_name(io_kind kind) noexcept {
+  switch (kind) {
+    case io_kind::receive: return "read_some";
+    case io_kind::receive_exactly: return "read_exactly";
+    case io_kind::read: return "read";
+    case io_kind::send: return "write_some";
+    case io_kind::send_all: return "write_all";
+    case io_kind::accept: return "accept";
+    case io_kind::connect: break;
+  }
+  return "connect";
+}
+
 // Owned by its caller, and stays where it is from submit to its completion.
 struct io_operation {
   io_kind kind;

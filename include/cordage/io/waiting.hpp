@@ -30,9 +30,13 @@ class io_wait {
 };
 
 // Completes with how many bytes were transferred.
+template <io_kind Kind>
 class transfer_operation : public io_wait {
  public:
-  using io_wait::io_wait;
+  static constexpr const char* name = public_name(Kind);
+
+  transfer_operation(descriptor* on, std::byte* buffer, std::size_t length) noexcept
+      : io_wait({Kind, on, buffer, length}) {}
   result<std::size_t> get() const noexcept {
     if (io_.failure != error{}) return fail(io_.failure);
     return io_.transferred;
@@ -40,9 +44,13 @@ class transfer_operation : public io_wait {
 };
 
 // Completes when all bytes were transferred.
+template <io_kind Kind>
 class whole_transfer_operation : public io_wait {
  public:
-  using io_wait::io_wait;
+  static constexpr const char* name = public_name(Kind);
+
+  whole_transfer_operation(descriptor* on, std::byte* buffer, std::size_t length) noexcept
+      : io_wait({Kind, on, buffer, length}) {}
   result<> get() const noexcept {
     if (io_.failure != error{}) return fail(io_.failure);
     return {};

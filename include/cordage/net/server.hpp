@@ -30,6 +30,8 @@ namespace detail {
 // An operation that completes when the server has ended: with an error that accepting failed with, or stopped.
 class server : protected cordage::detail::strand_group {
  public:
+  static constexpr const char* name = "serve";
+
   server(listener&& accepts_from, const serve_options& options) noexcept
       : options_(options), listener_(std::move(accepts_from)) {}
 
@@ -65,6 +67,8 @@ class server : protected cordage::detail::strand_group {
  private:
   // Completes when there is room for one more connection.
   struct room_operation {
+    static constexpr const char* name = "room for a connection";
+
     server* self;
     bool ready() const noexcept { return self->has_room(); }
     bool start(resumable& node) const noexcept {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include <cordage/base/intrusive_list.hpp>
 #include <cordage/base/intrusive_queue.hpp>
 #include <cordage/context/resumable.hpp>
 #include <cordage/runtime/inbox.hpp>
@@ -18,10 +19,9 @@ namespace cordage::detail {
 
 class runtime_core;
 
-class worker final : public executor {
+class worker final : public executor, public list_hook<worker> {
  public:
-  worker(runtime_core& owner, std::unique_ptr<poller> sleeps_in) noexcept
-      : owner_(owner), poller_(std::move(sleeps_in)) {}
+  worker(runtime_core& owner, std::unique_ptr<poller> sleeps_in) noexcept;
   ~worker();
 
   // The worker whose loop runs on this thread, null outside of any.

@@ -47,9 +47,18 @@ auto value_or_raise(Result&& r) {
 template <class Op>
 using node_for = std::conditional_t<can_be_withdrawn<std::remove_reference_t<Op>>, wait, resumable>;
 
+// The part of a coroutine's wait that a debugger looks for behind the node that waits: whose it is.
+template <class Node>
+struct coroutine_node : Node {
+  coroutine_node() noexcept {}
+  union {
+    std::coroutine_handle<> waiter_;  // set when the coroutine is suspended
+  };
+};
+
 // A coroutine's wait for an operation. Op is a reference where an lvalue is awaited.
 template <class Op, error_mode Mode>
-class awaiter : node_for<Op> {
+class awaiter : coroutine_node<node_for<Op>> {
   using operation_type = std::remove_reference_t<Op>;
   using result_type = decltype(std::declval<operation_type&>().get());
   static constexpr bool propagates = Mode == error_mode::propagate;
@@ -72,7 +81,7 @@ class awaiter : node_for<Op> {
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> self) {
     promise_base& by = self.promise();
-    waiter_ = self;
+    this->waiter_ = self;
     this->home = by.home;
     if (by.stopping()) [[unlikely]] return queue(stop<Promise>);
     if (!op_.ready()) {
@@ -168,16 +177,13 @@ class awaiter : node_for<Op> {
     unwind_stopped(static_cast<awaiter&>(w).template promise<Promise>());
   }
   template <class Promise>
-  static constexpr wait_type type_of{cancel, stopped<Promise>, nullptr};
+  static constexpr wait_type type_of{cancel, stopped<Promise>, nullptr, operation_name<operation_type>};
 
   template <class Promise>
   promise_base& promise() const noexcept {
-    return std::coroutine_handle<Promise>::from_address(waiter_.address()).promise();
+    return std::coroutine_handle<Promise>::from_address(this->waiter_.address()).promise();
   }
 
-  union {
-    std::coroutine_handle<> waiter_;  // set when the coroutine is suspended
-  };
   [[no_unique_address]] Op op_;
   // What an error is looked for in before the coroutine is resumed.
   struct nothing {};

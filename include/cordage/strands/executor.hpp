@@ -4,11 +4,16 @@
 #include <cstdint>
 
 #include <cordage/base/atomic.hpp>
+#include <cordage/base/intrusive_list.hpp>
 #include <cordage/base/intrusive_queue.hpp>
 #include <cordage/context/resumable.hpp>
 #include <cordage/strands/clock.hpp>
 
 namespace cordage {
+
+namespace detail {
+class strand_group;
+}
 
 // Runs nodes, each exactly once per schedule, by run_node from a loop of its own and never inside schedule or post.
 //
@@ -41,6 +46,9 @@ class executor {
   void strand_stopping() noexcept { stopping_.fetch_add(1, detail::memory_order_relaxed); }
   void stopping_ended() noexcept { stopping_.fetch_sub(1, detail::memory_order_relaxed); }
 
+  // Of the strands that are at home here; on the executor.
+  detail::intrusive_list<detail::strand_group>& groups() noexcept { return groups_; }
+
   // See detail::wake.
   static void wake(resumable& node) noexcept;
 
@@ -58,6 +66,7 @@ class executor {
   static constinit thread_local executor* running_;
 
  private:
+  detail::intrusive_list<detail::strand_group> groups_;
   detail::atomic<std::uint32_t> stopping_{0};  // how many strands were asked to stop and have not ended
   int budget_ = turn_budget;  // of the strand whose turn it is
 };

@@ -121,6 +121,6 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
 };
 
 template <class Op>
-constinit inline const wait_type fiber_base::wait_type_of{cancel<Op>, stop_in_wait, start<Op>};
+constinit inline const wait_type fiber_base::wait_type_of{cancel<Op>, stop_in_wait, start<Op>, operation_name<Op>};
 
 }  // namespace cordage::detail

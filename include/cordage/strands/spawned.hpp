@@ -15,13 +15,14 @@
 #include <cordage/strands/outcome.hpp>
 #include <cordage/strands/start.hpp>
 #include <cordage/strands/strand.hpp>
+#include <cordage/strands/strand_group.hpp>
 #include <cordage/task.hpp>
 
 namespace cordage {
 
 // Trivially destructible, so that GCC 12 handles temporaries of it.
 struct spawn_options {
-  std::string_view name = {};                           // copied, at most 29 bytes; fibers only, so far
+  std::string_view name = {};                           // copied, at most 29 bytes
   std::size_t stack_size = stack_options{}.stack_size;  // bytes, of a fiber; rounded up to a power of two
   bool allow_unguarded = false;                         // see stack_options
 };
@@ -30,52 +31,10 @@ struct spawn_options {
 
 namespace cordage::detail {
 
-class joinable;
-
-// Those who answer for strands: a scope, a runtime. Used on its executor only.
-class strand_group {
- public:
-  strand_group() noexcept = default;
-  strand_group(const strand_group&) = delete;
-  strand_group& operator=(const strand_group&) = delete;
-
-  std::size_t live() const noexcept { return live_; }
-
-  // The group answers for the strand from now on. One that joins a group which is stopping is stopped too.
-  void adopt(strand& child) noexcept {
-    children_.push_back(child);
-    ++live_;
-    if (stopping_) child.request_stop();
-  }
-
-  // Asks all children, present and future, to stop.
-  void stop_children() noexcept {
-    stopping_ = true;
-    children_.for_each([](strand& child) { child.request_stop(); });
-  }
-  bool stopping() const noexcept { return stopping_; }
-
-  // A child has ended. `failed` says with what, if by failing; `abandoned` that no join_handle will tell anybody.
-  virtual void child_ended(joinable& child, const failure& failed, bool abandoned) noexcept = 0;
-
- protected:
-  ~strand_group() = default;
-
-  void dismiss(strand& child) noexcept {
-    child.unlink();
-    --live_;
-  }
-
- private:
-  intrusive_list<strand> children_;
-  std::size_t live_ = 0;
-  bool stopping_ = false;
-};
-
 // A strand whose end can be waited for. Its handle may live on any thread.
 class joinable : public strand {
  public:
-  joinable(executor& where, strand_group& group) noexcept : strand(where), group_(group) {}
+  joinable(executor& where, strand_kind kind, strand_group& group) noexcept : strand(where, kind), group_(group) {}
 
   bool done() const noexcept { return join_.load(memory_order_acquire) == done_word; }
 
@@ -139,8 +98,8 @@ template <class T, class Call, class OnFailure>
 class spawned_call : public spawned<T> {
  public:
   template <class Handler, class... Args>
-  spawned_call(executor& where, strand_group& group, Handler&& on_failure, Args&&... args)
-      : spawned<T>(where, group), on_failure_(std::forward<Handler>(on_failure)) {
+  spawned_call(executor& where, strand_kind kind, strand_group& group, Handler&& on_failure, Args&&... args)
+      : spawned<T>(where, kind, group), on_failure_(std::forward<Handler>(on_failure)) {
     call_.emplace(std::forward<Args>(args)...);
   }
 
@@ -174,10 +133,11 @@ class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, ro
 
  public:
   template <class... Args>
-  explicit task_strand(executor& where, Args&&... args)
-      : base(where, std::forward<Args>(args)...), root_link(on_ended) {
+  task_strand(std::string_view name, executor& where, Args&&... args)
+      : base(where, strand_kind::task, std::forward<Args>(args)...), root_link(on_ended) {
     this->run = begin;
     static_cast<resumable&>(*this).home = &where;
+    if (!name.empty()) [[unlikely]] this->set_name(name);
   }
 
   resumable& first_node() noexcept { return *this; }
@@ -242,7 +202,7 @@ class fiber_strand final : public spawned_call<T, Call, OnFailure>, fiber_base {
  public:
   template <class... Args>
   fiber_strand(stack& on_stack, void* frames_top, std::string_view name, executor& where, Args&&... args)
-      : base(where, std::forward<Args>(args)...), fiber_base(on_stack, frames_top, name) {
+      : base(where, strand_kind::fiber, std::forward<Args>(args)...), fiber_base(on_stack, frames_top, name) {
     this->on = this;
     static_cast<fiber_base&>(*this).home = &where;
   }
@@ -270,8 +230,8 @@ auto* make_strand(executor& where, strand_group& group, const spawn_options& opt
   using value = started_value_of<F, Args...>;
   using handler = std::decay_t<OnFailure>;
   if constexpr (runs_stackless<F, Args...>) {
-    auto* const made = new task_strand<value, call, handler>(where, group, std::forward<OnFailure>(on_failure),
-                                                             std::forward<F>(f), std::forward<Args>(args)...);
+    auto* const made = new task_strand<value, call, handler>(
+        options.name, where, group, std::forward<OnFailure>(on_failure), std::forward<F>(f), std::forward<Args>(args)...);
     made->retain();
     return made;
   } else {

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include <cordage/base/atomic.hpp>
+#include <cordage/base/config.hpp>
 #include <cordage/base/intrusive_list.hpp>
 #include <cordage/context/operation.hpp>
 #include <cordage/strands/executor.hpp>
@@ -12,12 +14,14 @@
 namespace cordage::detail {
 
 struct wait;
+struct short_name;
 
 // How to deal with a wait without knowing its operation. One constant per kind of operation and of waiter.
 struct wait_type {
   cancel_result (*cancel)(wait&) noexcept;  // asks the operation
   void (*stopped)(wait&) noexcept;          // the operation was withdrawn: completes the wait as stopped
   bool (*start)(wait&) noexcept;            // fibers: starts the operation once the stack has been left
+  const char* waits_for;                    // the operation's name, for whoever looks from outside
 };
 
 // A strand's current wait: the node that the operation will wake. It lives in a coroutine's frame or a fiber's
@@ -26,13 +30,17 @@ struct wait : resumable {
   const wait_type* type;
 };
 
+enum class strand_kind : unsigned char { task, fiber };
+
 // Created and ended on its executor, where `waiting_on` belongs to it; request_stop may come from anywhere.
 //
 // It is kept alive by references: one for running, one for a join_handle. A stop that is on its way keeps a strand from
 // ending before the walk has arrived, and so its runtime from ending.
 class strand : public list_hook<strand> {
  public:
-  explicit strand(executor& where) noexcept : home(&where) { stop_walk_.run = walk, stop_walk_.home = &where; }
+  strand(executor& where, strand_kind kind) noexcept : home(&where), kind_(kind) {
+    stop_walk_.run = walk, stop_walk_.home = &where;
+  }
   strand(const strand&) = delete;
   strand& operator=(const strand&) = delete;
 
@@ -47,12 +55,18 @@ class strand : public list_hook<strand> {
   void retain() noexcept { references_.fetch_add(1, memory_order_relaxed); }
   void release() noexcept;
 
+  strand_kind kind() const noexcept { return kind_; }
+
   executor* const home;
   // The innermost wait of this strand that a stop could withdraw; null while it runs or is about to.
   wait* waiting_on = nullptr;
 
  protected:
-  virtual ~strand() = default;
+  virtual ~strand() {
+    if (name_ != nullptr) [[unlikely]] forget_name();
+  }
+  // Copied, and cut to what fits; there is none where there is no memory for it. For tasks: a fiber's stack has its name.
+  CORDAGE_RARELY_CALLED void set_name(std::string_view given) noexcept;
   virtual void destroy() noexcept = 0;  // nobody holds a reference any more
   virtual void end() noexcept = 0;      // its outcome is known and no walk is on its way
 
@@ -65,6 +79,8 @@ class strand : public list_hook<strand> {
 
  private:
   static void walk(resumable& node);
+
+  CORDAGE_RARELY_CALLED void forget_name() noexcept;
 
   void end_stopped() noexcept {
     home->stopping_ended();
@@ -83,6 +99,8 @@ class strand : public list_hook<strand> {
     strand* owner = nullptr;
   } stop_walk_;
   bool walked_ = false;  // the walk has arrived; the executor's own
+  const strand_kind kind_;
+  short_name* name_ = nullptr;
 };
 
 inline bool strand::request_stop() noexcept {

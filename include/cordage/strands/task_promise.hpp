@@ -55,15 +55,22 @@ class task_promise<void> : public task_promise_base<void> {
   void return_void() noexcept { value.set_value(); }
 };
 
-// Starts a task as an operation, where no coroutine awaits it: in a fiber, in a combinator. Runs on the strand it is
-// attached to.
+// Whoever waits for a task without being a coroutine: a fiber, a combinator.
+struct waiting_root : root_link {
+  using root_link::root_link;
+  resumable* waiter_ = nullptr;
+};
+
+// Starts a task as an operation, where no coroutine awaits it. Runs on the strand it is attached to.
 template <class Promise>
-class task_operation : root_link {
+class task_operation : waiting_root {
   using value_type = typename Promise::value_type;
 
  public:
+  static constexpr const char* name = "a task";
+
   // An async has no frame where there was no memory for it.
-  explicit task_operation(std::coroutine_handle<> frame) noexcept : root_link(on_ended) {
+  explicit task_operation(std::coroutine_handle<> frame) noexcept : waiting_root(on_ended) {
     child = frame;
     if constexpr (is_result<value_type>) {
       if (!frame) std::construct_at(&failure, errc::out_of_memory);
@@ -123,7 +130,6 @@ class task_operation : root_link {
   }
 
   strand* on_ = nullptr;
-  resumable* waiter_ = nullptr;
   // Plain, since a strand's coroutines run where start runs: with one worker nothing can end in between.
   phase phase_ = phase::idle;
   frame_end how_ = frame_end::completed;

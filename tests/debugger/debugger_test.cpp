@@ -1,0 +1,154 @@
+// tools/gdb/cordage.py in a real gdb: what is suspended in the program of subject.cpp, live and in a core file.
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "child_process.hpp"
+
+namespace {
+
+using strings = std::vector<std::string>;
+
+// Stops the program where everything is suspended and gives what gdb says to the commands.
+std::string told_by_gdb(const strings& commands, const strings& program = {CORDAGE_DEBUGGER_SUBJECT}) {
+  strings arguments{"gdb", "-nx", "-batch", "-ex", "set width 0", "-ex", "source " CORDAGE_GDB_SCRIPT};
+  if (program.size() == 1) {
+    for (const char* each : {"break everything_is_suspended", "run"}) arguments.insert(arguments.end(), {"-ex", each});
+  }
+  for (const std::string& each : commands) arguments.insert(arguments.end(), {"-ex", each});
+  arguments.insert(arguments.end(), program.begin(), program.end());
+  support::child_process gdb(arguments);
+  const support::ending end = gdb.wait();
+  EXPECT_EQ(end.signal, 0) << end.errors;
+  return end.output + end.errors;
+}
+
+// The number that `cordage strands` shows for it.
+std::string number_of(const std::string& list, const std::string& kind_and_name) {
+  std::istringstream lines(list);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(kind_and_name) != std::string::npos) return std::to_string(std::stoi(line));
+  }
+  ADD_FAILURE() << "no " << kind_and_name << " in\n" << list;
+  return "0";
+}
+
+const std::string& list() {
+  static const std::string told = told_by_gdb({"cordage strands"});
+  return told;
+}
+
+std::string backtrace_of(const std::string& kind_and_name) {
+  return told_by_gdb({"cordage bt " + number_of(list(), kind_and_name)});
+}
+
+// The pieces stand in the text in this order.
+testing::AssertionResult in_order(const std::string& text, const strings& pieces) {
+  std::size_t at = 0;
+  for (const std::string& piece : pieces) {
+    at = text.find(piece, at);
+    if (at == std::string::npos) return testing::AssertionFailure() << "no \"" << piece << "\" there in\n" << text;
+    at += piece.size();
+  }
+  return testing::AssertionSuccess();
+}
+
+// A line of the list: kind, name, state, and where.
+testing::AssertionResult listed(const std::string& kind, const std::string& name, const std::string& rest) {
+  std::istringstream lines(list());
+  for (std::string line; std::getline(lines, line);) {
+    if (in_order(line, {"  " + kind + " ", " " + name + "  ", rest})) return testing::AssertionSuccess();
+  }
+  return testing::AssertionFailure() << "no " << kind << ' ' << name << ": " << rest << " in\n" << list();
+}
+
+TEST(debugger, lists_every_fiber_coroutine_and_task_with_its_name_and_state) {
+  EXPECT_EQ(list().find("warning"), std::string::npos) << list();
+  EXPECT_TRUE(listed("fiber", "deep", "waits for sleep"));
+  EXPECT_TRUE(listed("fiber", "task in a fiber", "waits for a task"));
+  EXPECT_TRUE(listed("fiber", "with coroutine", "waits for sleep"));
+  EXPECT_TRUE(listed("fiber", "awaited", "waits for sleep"));
+  EXPECT_TRUE(listed("fiber", "stops here", "running"));
+  EXPECT_TRUE(listed("coroutine", "by hand", "suspended  in (anonymous namespace)::yields"));
+  EXPECT_TRUE(listed("coroutine", "fresh", "not begun"));
+  EXPECT_TRUE(listed("coroutine", "entered", "waits with fiber \"with coroutine\""));
+  EXPECT_TRUE(listed("coroutine", "outer", "normal, has resumed coroutine \"runs\""));
+  EXPECT_TRUE(listed("coroutine", "runs", "running"));
+  EXPECT_TRUE(listed("task", "unnamed", "running or ready"));
+  EXPECT_TRUE(listed("task", "chain", "waits for sleep  in (anonymous namespace)::outermost_task()"));
+  EXPECT_TRUE(listed("task", "fiber in a task", "waits for sleep  in (anonymous namespace)::awaits_a_fiber()"));
+  EXPECT_TRUE(listed("task", "scope", "waits for with_scope  in (anonymous namespace)::in_a_scope()"));
+  EXPECT_TRUE(listed("task", "child", "waits for sleep  in (anonymous namespace)::outermost_task()"));
+}
+
+TEST(debugger, shows_the_frames_of_a_suspended_fiber) {
+  EXPECT_TRUE(in_order(backtrace_of("fiber      deep"), {"fiber \"deep\": waits for sleep\n", "#0 ", "deep_in_a_fiber(depth=",
+                                                         "subject.cpp:", "#1 ", "deep_in_a_fiber", "#3 ", "deep_in_a_fiber"}));
+}
+
+TEST(debugger, shows_the_frames_of_a_suspended_coroutine) {
+  const std::string told = backtrace_of("coroutine  by hand");
+  EXPECT_TRUE(in_order(told, {"coroutine \"by hand\": suspended\n", "#0 ", "yields(value=", "subject.cpp:"}));
+  EXPECT_EQ(told.find("#1 "), std::string::npos) << told;
+}
+
+TEST(debugger, goes_from_a_coroutine_on_into_the_fiber_that_waits_in_it) {
+  for (const char* each : {"fiber      with coroutine", "coroutine  entered"})
+    EXPECT_TRUE(in_order(backtrace_of(each), {"#0 ", "deep_in_a_fiber", "waits_in_a_coroutine", "subject.cpp:"}));
+}
+
+TEST(debugger, shows_who_awaits_whom_in_a_task) {
+  EXPECT_TRUE(in_order(backtrace_of("task       chain"), {"task \"chain\": waits for sleep\n", "#0 ", "innermost_task() at ",
+                                                          "#1 ", "middle_task() at ", "#2 ", "outermost_task() at "}));
+}
+
+TEST(debugger, goes_from_tasks_to_fibers_and_back) {
+  EXPECT_TRUE(in_order(backtrace_of("fiber      task in a fiber"), {"#0 ", "innermost_task()", "awaits_a_task"}));
+  EXPECT_TRUE(in_order(backtrace_of("task       fiber in a task"),
+                       {"#0 ", "deep_in_a_fiber", "#1 ", "deep_in_a_fiber", "awaits_a_fiber()"}));
+}
+
+TEST(debugger, shows_the_locals_of_a_selected_coroutine) {
+  const std::string number = number_of(list(), "coroutine  by hand");
+  EXPECT_TRUE(in_order(told_by_gdb({"cordage select " + number, "info locals", "cordage select", "bt 1"}),
+                       {"yields", "to_be_seen = ", "everything_is_suspended"}));
+}
+
+TEST(debugger, walks_from_what_runs_through_its_resumers) {
+  EXPECT_TRUE(in_order(told_by_gdb({"bt"}), {"everything_is_suspended", "resumes_another", "program()", "run_ready", "main ()"}));
+}
+
+TEST(debugger, says_what_numbers_there_are) {
+  EXPECT_TRUE(in_order(told_by_gdb({"cordage bt 99"}), {"give a number from 1 to 16"}));
+  EXPECT_TRUE(in_order(told_by_gdb({"cordage bt x"}), {"give a number from 1 to 16"}));
+}
+
+// Guards by advice make gdb's own generate-core-file give up a mapping at its first guard; the kernel's are whole.
+TEST(debugger, sees_the_same_in_a_core_file) {
+  ::setenv("CORDAGE_STACK_GUARD", "mprotect", 1);
+  const std::string core = std::filesystem::temp_directory_path() / ("cordage_core." + std::to_string(::getpid()));
+  const strings commands{"cordage strands", "cordage bt " + number_of(list(), "fiber      deep"),
+                         "cordage bt " + number_of(list(), "task       fiber in a task"),
+                         "cordage bt " + number_of(list(), "coroutine  by hand")};
+  strings with_core{"echo begin\\n"};
+  with_core.insert(with_core.end(), commands.begin(), commands.end());
+  with_core.insert(with_core.end(), {"echo end\\n", "generate-core-file " + core});
+  const auto between = [](const std::string& text) {
+    return text.substr(text.find("begin\n"), text.find("end\n") - text.find("begin\n"));
+  };
+  const std::string live = between(told_by_gdb(with_core));
+  with_core.pop_back();
+  const std::string dead = between(told_by_gdb(with_core, {CORDAGE_DEBUGGER_SUBJECT, core}));
+  std::filesystem::remove(core);
+  ::unsetenv("CORDAGE_STACK_GUARD");
+  EXPECT_EQ(live, dead);
+  EXPECT_TRUE(in_order(dead, {"coroutine  by hand", "fiber \"deep\"", "deep_in_a_fiber"}));
+}
+
+}  // namespace
