@@ -79,7 +79,7 @@ SWITCH:
  *
  * Unwinders go on from here in that context: the canonical frame address is its sp, and pc and x29 are found in it. It
  * is marked as a signal frame, or gdb would stop where the other stack lies at lower addresses, and unwinders would
- * look for the caller before its pc. In a suspended stack the way ends here: the pointer, or the pc behind it, is null.
+ * look for the caller before its pc. In a suspended stack the way ends here: the pointer is null, or the pc behind it no address.
  *
  * Source: DWARF 5, sections 2.5 and 6.4.2; DWARF for the Arm 64-bit Architecture, section 4.1. */
     .globl  ROOT

@@ -74,8 +74,8 @@ cordage_switch_opaque:
  *
  * Unwinders go on from here in that context: the canonical frame address is its sp, and rip, rbp and rbx are found in
  * it. It is marked as a signal frame, or gdb would stop where the other stack lies at lower addresses, and unwinders
- * would look for the caller one byte before its pc. In a suspended stack the way ends here: the pointer, or the pc
- * behind it, is null.
+ * would look for the caller one byte before its pc. In a suspended stack the way ends here: the pointer is null, or the pc
+ * behind it no address.
  *
  * Source: DWARF 5, sections 2.5 and 6.4.2; the numbers are those of the System V ABI, figure 3.36. */
     .globl  cordage_stack_root

@@ -21,17 +21,16 @@ std::string_view name_of(coroutine_status status) noexcept {
 constinit thread_local coroutine_base* coroutine_base::last_resumed_ = nullptr;
 
 coroutine_status coroutine_base::status() const noexcept {
-  if (special_ == special::dead) return coroutine_status::dead;
+  if (is(at_rest::dead)) return coroutine_status::dead;
   if (!runs()) return coroutine_status::suspended;
   return last_resumed_ == this ? coroutine_status::running : coroutine_status::normal;
 }
 
 void* coroutine_base::resume_rarely() {
-  if (runs() || special_ == special::dead)
+  if (runs() || is(at_rest::dead))
     throw_exception<status_error>("a coroutine was resumed that is not suspended",
                                   "coroutine is " + std::string(name_of(status())) + ", expected suspended");
   check_thread();
-  special_ = special::no;
   void* const yielded = enter(go_on);
   if (yielded == nullptr) ended();
   return yielded;
@@ -39,21 +38,20 @@ void* coroutine_base::resume_rarely() {
 
 // The way in and out that cares for the exceptions of both sides.
 void* coroutine_base::enter(void* message) noexcept {
-  coroutine_base* const outer = become_current();
+  become_current();
   exceptions_.exchange(saved_exceptions_);
   sanitizer_.before_enter(sanitizer_);
   void* const yielded = switch_context(resumer_, self_, message);
   sanitizer_.after_leave();
   exceptions_.exchange(saved_exceptions_);
-  if (exceptions_.any_saved() && special_ == special::no) special_ = special::in_catch;
-  resumer_.pc = nullptr;
-  last_resumed_ = outer;
+  mark(exceptions_.any_saved() ? at_rest::in_catch : at_rest::at_yield);
+  last_resumed_ = outer_;
   return yielded;
 }
 
 void coroutine_base::save_exceptions() noexcept {
   exceptions_.leave(saved_exceptions_);
-  special_ = special::in_catch;
+  mark(at_rest::in_catch);
 }
 
 void coroutine_base::rethrow() { std::rethrow_exception(std::exchange(failure_, nullptr)); }
@@ -73,7 +71,6 @@ void coroutine_base::entry(void* self) {
                                    if (!unwound.arrives_at(coroutine)) keep(std::current_exception());
                                  },
                                  keep);
-  coroutine.special_ = special::dead;
   coroutine.finished_ = true;
   coroutine.sanitizer_.before_last_leave();
   switch_context(coroutine.self_, coroutine.resumer_, nullptr);
@@ -83,7 +80,6 @@ void coroutine_base::entry(void* self) {
 void coroutine_base::end() noexcept {
   expects(!runs(), "a coroutine was destroyed while it was running or had resumed another one");
   check_thread();
-  special_ = special::no;
   enter(this);  // comes back at its end: while it is unwound it does not yield
 }
 

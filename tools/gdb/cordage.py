@@ -19,6 +19,7 @@ from gdb.unwinder import Unwinder, register_unwinder
 ROOT_OF_STACK = "cordage_stack_root"
 # Functions that `cordage bt` leaves out at both ends of a stack; gdb does not yet demangle what has constraints.
 OWN_NAMES = ("cordage::", "_ZN7cordage", "_ZZN7cordage", "non-virtual thunk to cordage::")
+NO_CODE = 15  # smaller addresses are marks; see coroutine_base::at_rest
 OWN_FILES = r"/include/cordage/|/src/(context|strands|sync|runtime|io|net)/[a-z_0-9]+\.cpp$"
 STANDARD_NAMES = ("std::", "_ZSt", "_ZNSt")
 
@@ -186,7 +187,7 @@ class Stackful:
 
     def entered(self):
         outside = self.control["outside_"]
-        return bool(outside) and int(outside["pc"]) != 0
+        return bool(outside) and int(outside["pc"]) > NO_CODE
 
     def suspended(self):
         return bool(self.control["begun_"]) and not bool(self.control["finished_"]) and not self.entered()
@@ -424,7 +425,7 @@ def backtrace(stackful):
     stacks = [[]]
     try:
         at = gdb.newest_frame().older()
-        while at is not None and at.is_valid() and at.pc() != 0:
+        while at is not None and at.is_valid() and at.pc() > NO_CODE:
             if at.name() == ROOT_OF_STACK:
                 stacks.append([])
             else:

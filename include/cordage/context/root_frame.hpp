@@ -11,7 +11,7 @@ struct root_frame {
   void* argument;
   void (*entry)(void* argument);
   // Through this a debugger, or backtrace(), finds the way from the stack to whoever has entered it: the context of the
-  // enterer while the stack runs; while it is suspended null, or a context whose pc is null.
+  // enterer while the stack runs; while it is suspended null, or a context whose pc is no address.
   machine_context** outside;
 };
 
