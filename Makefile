@@ -11,7 +11,7 @@ define build
 @env -u MAKEFLAGS -u MAKELEVEL cmake --build --preset $(1) --target $(3) --parallel $(JOBS)
 endef
 
-.PHONY: all echo test test-asan test-tsan test-gcc test-dev bench format clean help
+.PHONY: all echo test test-asan test-tsan test-gcc test-flags test-long test-dev bench format clean help
 .NOTPARALLEL:
 
 all: ## build the library, the examples and the benchmarks into build/release (the default)
@@ -35,6 +35,15 @@ test-tsan: build-tsan ## run the tests under ThreadSanitizer
 
 test-gcc: build-gcc ## run the tests as compiled by g++
 	@ctest --preset gcc
+
+test-flags: ## run the tests of what switches stacks as compiled with other flags
+	@tools/bootstrap.sh build test gcc flags
+	@tools/test_flags.sh
+
+test-long: build-release ## run what takes long or much memory: a million fibers, every flag, valgrind
+	@tools/bootstrap.sh build test gcc flags bench
+	@ctest --preset long
+	@tools/test_flags.sh --all
 
 test-dev: build-dev ## run the tests of a debug build
 	@ctest --preset dev

@@ -2,7 +2,7 @@
 # Makes sure that this machine has what building and testing need; silent when it does. What is missing is named, with
 # the reason, and then installed through apt-get where there is one and the right to use it.
 #
-#   tools/bootstrap.sh NEED…        needs: build test asan tsan gcc bench format
+#   tools/bootstrap.sh NEED…        needs: build test asan tsan gcc flags bench format
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -71,6 +71,17 @@ need_bench() {
   [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want libboost-context-dev "stacks are compared with Boost's"
 }
 
+# Both compilers, and a linker that reads what clang writes with -flto.
+need_flags() {
+  need_gcc
+  local compiler version
+  compiler=$(tools/choose_compiler.sh clang 2>/dev/null) || compiler="CC=clang-19 CXX=clang++-19"
+  compiler=${compiler##* CXX=}
+  version=${compiler#clang++}
+  has "$compiler" || want "clang$version" "the flags of both compilers are tested"
+  has "ld.lld$version" || want "lld$version" "clang's link-time optimization needs it"
+}
+
 need_format() { has clang-format || want clang-format "make format calls it"; }
 
 find_missing() {
@@ -79,7 +90,7 @@ find_missing() {
   local need sanitizers_done=""
   for need in "$@"; do
     case $need in
-      build | test | gcc | bench | format) "need_$need" ;;
+      build | test | gcc | bench | flags | format) "need_$need" ;;
       asan | tsan) if [[ -z $sanitizers_done ]]; then need_sanitizers && sanitizers_done=yes; fi ;;
       *) echo "bootstrap.sh: unknown need '$need'" >&2 && exit 2 ;;
     esac

@@ -37,6 +37,9 @@ struct slab {
   stack* stack_at(std::size_t index) const noexcept {
     return reinterpret_cast<stack*>(end_of(index) - colour_step * (index % colours) - sizeof(stack));
   }
+  std::size_t usable(std::size_t index) const noexcept {
+    return static_cast<std::size_t>(reinterpret_cast<std::byte*>(stack_at(index)) - low_of(index));
+  }
   std::uint32_t index_of(const std::byte* within) const noexcept {
     return static_cast<std::uint32_t>(static_cast<std::size_t>(within - base) / stride);
   }

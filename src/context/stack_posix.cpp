@@ -101,8 +101,7 @@ slab& map_slab(std::uint32_t size_class, bool may_be_unguarded) {
   // The guards that there are would leave the rest of the program without mappings.
   if (failed != 0) ::mprotect(memory, bytes, PROT_READ | PROT_WRITE);
   for (std::uint32_t i = 0; i < made->count; ++i) {
-    auto* const low = made->low_of(i);
-    announce_stack_to_valgrind(low, static_cast<std::size_t>(reinterpret_cast<std::byte*>(made->stack_at(i)) - low));
+    announce_stack_to_valgrind(made->low_of(i), made->usable(i));
   }
   return made.release()->publish();
 }
@@ -143,6 +142,7 @@ class depot {
     const std::uint32_t index = owner.cold.back();
     owner.cold.pop_back();
     if (owner.cold.empty()) list_of(owner) = owner.next_with_cold;
+    renew_stack_for_valgrind(owner.low_of(index), owner.usable(index));
     return *::new (owner.stack_at(index)) stack{.next = nullptr,
                                                 .low = owner.low_of(index),
                                                 .occupant = nullptr,
@@ -172,8 +172,10 @@ struct stack_cleanup {
   void touch() noexcept {}
 };
 
-// Whether this thread keeps stacks: from the first that it takes until its end.
+// Whether this thread keeps stacks: from the first that it takes until its end. Under valgrind it does not, so that it
+// hears of each new occupant.
 bool stack_pool::keeps_stacks() noexcept {
+  if (under_valgrind()) return false;
   if (mine.state == keeping::not_begun) {
     static thread_local stack_cleanup at_thread_end;
     at_thread_end.touch();

@@ -14,6 +14,7 @@
 #include <cordage/task.hpp>
 
 #include "counted.hpp"
+#include "many_fibers.hpp"
 #include "manual_operation.hpp"
 
 namespace {
@@ -255,6 +256,10 @@ TEST(fibers, run_on_many_threads_each_with_their_own) {
     });
   for (auto& t : threads) t.join();
   EXPECT_EQ(sum, 4 * 50 * 21);
+}
+
+TEST(fiber, is_suspended_with_a_hundred_thousand_others) {
+  support::suspend_and_resume(config::sanitized ? 1'000 : 100'000);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 
 #include <cordage/context/sanitizer.hpp>
 
+#include CORDAGE_VALGRIND_HEADER
+
 namespace {
 
 using namespace cordage::detail;
@@ -27,6 +29,7 @@ struct bare {
   explicit bare(void (*what)(bare&)) : body(what) {
     const auto top = reinterpret_cast<std::uintptr_t>(memory.get() + stack_bytes) & ~std::uintptr_t{63};
     sanitizer.begin(memory.get(), stack_bytes - 64);
+    announce_stack_to_valgrind(memory.get(), stack_bytes);
     prepare(self, reinterpret_cast<void*>(top), {.argument = this, .entry = entry, .outside = &to_outside});
   }
   ~bare() { sanitizer.end(); }

@@ -72,7 +72,7 @@
 #endif
 
 #if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>) && CORDAGE_HOSTED
+#if __has_include(<valgrind/memcheck.h>) && CORDAGE_HOSTED
 #define CORDAGE_VALGRIND_HEADER <cordage/context/valgrind_present.hpp>
 #else
 #define CORDAGE_VALGRIND_HEADER <cordage/context/valgrind_absent.hpp>
