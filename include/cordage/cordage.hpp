@@ -6,6 +6,7 @@
 #include <cordage/endpoint.hpp>
 #include <cordage/failure.hpp>
 #include <cordage/fiber.hpp>
+#include <cordage/generator.hpp>
 #include <cordage/join_handle.hpp>
 #include <cordage/result.hpp>
 #include <cordage/runtime.hpp>

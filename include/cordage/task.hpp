@@ -4,17 +4,18 @@
 //
 // Lazy: calling one runs nothing, co_await starts it. Move-only, awaited once. The frame belongs to the task object,
 // and to the awaiting expression once awaited; it is destroyed when that expression ends. Awaiting never grows the
-// stack. Arguments are kept in the frame as they are declared: a reference parameter has to outlive the task.
+// stack. Arguments are kept in the frame as they are declared: a reference parameter has to outlive the task. Frames come
+// from memory that is recycled per thread, or from an allocator among the arguments, behind std::allocator_arg.
 //
 // One thread at a time; the body runs on the strand that awaits it and resumes on that strand's executor.
 #pragma once
 
 #include <cstddef>
 #include <exception>
-#include <new>
 #include <utility>
 
 #include <cordage/base/fatal.hpp>
+#include <cordage/strands/frame_memory.hpp>
 #include <cordage/strands/task_promise.hpp>
 
 namespace cordage {
@@ -77,21 +78,13 @@ class [[nodiscard]] task {
 };
 
 template <class T>
-class task<T>::promise_type : public detail::task_promise<T> {
+class task<T>::promise_type : public detail::task_promise<T>, public detail::recycled_frame {
  public:
   task get_return_object() noexcept { return task(std::coroutine_handle<promise_type>::from_promise(*this)); }
   void unhandled_exception() noexcept {
     this->value.set_state(detail::outcome_state::exception);
     this->keep_current_exception();
   }
-
-  static void* operator new(std::size_t size) {
-    void* const frame = detail::frame_recycler::allocate(size);
-    if (frame == nullptr) [[unlikely]] detail::throw_exception<std::bad_alloc>("no memory for a task's frame");
-    return frame;
-  }
-  // Beside its operator new, or GCC takes them for a mismatch in unoptimized builds.
-  static void operator delete(void* frame, std::size_t size) noexcept { detail::frame_recycler::deallocate(frame, size); }
 };
 
 // Its value is a result<T>, and it never throws: an exception that leaves the body ends the program with a message,
@@ -124,7 +117,7 @@ class [[nodiscard]] async {
 };
 
 template <class T>
-class async<T>::promise_type : public detail::task_promise_base<result<T>> {
+class async<T>::promise_type : public detail::task_promise_base<result<T>>, public detail::recycled_frame_or_null {
  public:
   async get_return_object() noexcept { return async(std::coroutine_handle<promise_type>::from_promise(*this)); }
   static async get_return_object_on_allocation_failure() noexcept { return async(); }
@@ -144,9 +137,19 @@ class async<T>::promise_type : public detail::task_promise_base<result<T>> {
   void unhandled_exception() noexcept {
     detail::fatal("an exception left the body of an async, which promises not to throw; use task, or catch it");
   }
-
-  static void* operator new(std::size_t size) noexcept { return detail::frame_recycler::allocate(size); }
-  static void operator delete(void* frame, std::size_t size) noexcept { detail::frame_recycler::deallocate(frame, size); }
 };
 
 }  // namespace cordage
+
+template <class T, class Allocator, class... Args>
+struct std::coroutine_traits<cordage::task<T>, std::allocator_arg_t, Allocator, Args...>
+    : cordage::detail::traits_with_allocator<typename cordage::task<T>::promise_type, Allocator> {};
+template <class T, class This, class Allocator, class... Args>
+struct std::coroutine_traits<cordage::task<T>, This, std::allocator_arg_t, Allocator, Args...>
+    : cordage::detail::traits_with_allocator<typename cordage::task<T>::promise_type, Allocator> {};
+template <class T, class Allocator, class... Args>
+struct std::coroutine_traits<cordage::async<T>, std::allocator_arg_t, Allocator, Args...>
+    : cordage::detail::traits_with_allocator<typename cordage::async<T>::promise_type, Allocator> {};
+template <class T, class This, class Allocator, class... Args>
+struct std::coroutine_traits<cordage::async<T>, This, std::allocator_arg_t, Allocator, Args...>
+    : cordage::detail::traits_with_allocator<typename cordage::async<T>::promise_type, Allocator> {};

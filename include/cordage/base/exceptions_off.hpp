@@ -18,6 +18,8 @@ void catching_special(Body&& body, OnSpecial&&, OnException&&) {
   std::forward<Body>(body)();
 }
 
+[[noreturn]] inline void rethrow_current() { fatal("an exception was caught in a program without exceptions"); }
+
 template <class Exception, class... Args>
 [[noreturn]] void throw_exception(const char* what, Args&&...) {
   fatal(what);

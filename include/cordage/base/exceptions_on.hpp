@@ -28,6 +28,9 @@ void catching_special(Body&& body, OnSpecial&& on_special, OnException&& on_exce
   }
 }
 
+// In a catch block: throws on what was caught.
+[[noreturn]] inline void rethrow_current() { throw; }
+
 template <class Exception, class... Args>
 [[noreturn]] void throw_exception(const char*, Args&&... args) {
   throw Exception(std::forward<Args>(args)...);
