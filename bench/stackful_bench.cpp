@@ -24,16 +24,13 @@
 #include <cordage/cordage.hpp>
 
 #include "support/micro.hpp"
-#include "support/placement.hpp"
-#include "support/report.hpp"
-#include "support/rounds.hpp"
+#include "support/micro_program.hpp"
 
 namespace {
 
 using bench::bounds;
 namespace boost_context = boost::context;
 
-constexpr int rounds = 31;
 constexpr std::size_t stack_bytes = 64 * 1024;
 
 // --- resume and yield: a counter that yields its numbers -------------------------------------------------------------
@@ -187,6 +184,19 @@ void walk_ours(const tree& over) {
   bench::keep(sum);
 }
 
+cordage::generator<std::uint64_t> visit_generated(const node* n) {
+  if (n == nullptr) co_return;
+  co_yield n->value;
+  co_yield cordage::elements_of(visit_generated(n->left));
+  co_yield cordage::elements_of(visit_generated(n->right));
+}
+
+void walk_generated(const tree& over) {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t value : visit_generated(over.root())) sum += value;
+  bench::keep(sum);
+}
+
 void visit_boost(const node* n, boost_coroutine::push_type& to) {
   if (n == nullptr) return;
   to(n->value);
@@ -298,13 +308,14 @@ void report_all(bench::report& out, std::uint64_t seed) {
       {"create ours", 100'000, create_ours},
       {"create boost", 100'000, create_boost},
       {"walk ours", over.all.size(), [&](std::uint64_t) { walk_ours(over); }},
+      {"walk generated", over.all.size(), [&](std::uint64_t) { walk_generated(over); }},
       {"walk boost", over.all.size(), [&](std::uint64_t) { walk_boost(over); }},
       {"coloured", 200'000, [&](std::uint64_t n) { with_colours.turn(n); }},
       {"uncoloured", 200'000, [&](std::uint64_t n) { without.turn(n); }},
       {"take ours", 200'000, take_from_ours},
       {"take stackless", 200'000, take_from_stackless},
       {"take boost", 200'000, take_from_boost}};
-  const auto measured = bench::measure_micro(cases, seed, rounds);
+  const auto measured = bench::measure_micro(cases, seed, bench::micro_rounds);
   const auto cycles = [&](const char* name) -> const std::vector<double>& {
     std::size_t i = 0;
     while (cases[i].name != name) ++i;
@@ -318,6 +329,7 @@ void report_all(bench::report& out, std::uint64_t seed) {
               {.gate = {}, .goal = 0.18});
   out.compare("preorder walk of 2^20 nodes, peer Boost.Coroutine2", cycles("walk ours"), cycles("walk boost"),
               {.gate = 0.35, .goal = 0.25});
+  out.compare("preorder walk of 2^20 nodes, peer a recursive generator", cycles("walk ours"), cycles("walk generated"));
   out.compare("round robin over 1000 stacks, peer not coloured", cycles("coloured"), cycles("uncoloured"),
               {.gate = 0.6, .goal = 0.3});
   out.section("cycles of resume + yield, hidden behind noinline handles");
@@ -330,16 +342,4 @@ void report_all(bench::report& out, std::uint64_t seed) {
 
 }  // namespace
 
-int main(int, char** argv) try {
-  bench::fix_addresses(argv);
-  bench::pin_to_cpu(0);
-  const std::uint64_t seed = bench::fresh_seed();
-  std::printf("stackful: seed %llu, %d interleaved rounds\n\n", static_cast<unsigned long long>(seed), rounds);
-  bench::report out;
-  report_all(out, seed);
-  out.print(stdout);
-  return out.status();
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "stackful_bench: %s\n", e.what());
-  return 3;
-}
+int main(int, char** argv) { return bench::micro_program("stackful", argv, report_all); }

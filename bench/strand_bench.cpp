@@ -14,9 +14,7 @@
 #include "counted_allocations.hpp"
 #include "support/instructions.hpp"
 #include "support/micro.hpp"
-#include "support/placement.hpp"
-#include "support/report.hpp"
-#include "support/rounds.hpp"
+#include "support/micro_program.hpp"
 
 namespace {
 
@@ -33,7 +31,6 @@ constexpr bounds fiber_turn{.gate = 30, .goal = 18};
 constexpr bounds task_turn{.gate = 15, .goal = 8};
 
 constexpr std::uint64_t strands = 1000;
-constexpr int rounds = 31;
 
 // The cost of code that does nothing but compute is what remains when nobody disturbs it: a neighbour on the same
 // physical core makes such a round up to twice as long, and no chain of additions tells. So these rows are judged by
@@ -97,7 +94,7 @@ void report_turns(bench::report& out, std::uint64_t seed) {
       {"fiber", 10'000'000, [](std::uint64_t n) { take_turns(take_turns_as_fiber, n); }},
       {"task", 10'000'000, [](std::uint64_t n) { take_turns(take_turns_as_task, n); }},
       {"await", 1'000'000, [](std::uint64_t n) { cordage::run(await_trivial(n)); }}};
-  const auto samples = bench::measure_micro(cases, seed, rounds);
+  const auto samples = bench::measure_micro(cases, seed, bench::micro_rounds);
   const auto row = [&](const std::string& what, const std::vector<double>& cycles, bounds limits) {
     out.value(what + ", cycles, least disturbed", least_disturbed(cycles), {}, limits);
     out.value(what + ", cycles, median", bench::median(cycles), {});
@@ -108,19 +105,11 @@ void report_turns(bench::report& out, std::uint64_t seed) {
   out.value("await a trivial task, nanoseconds, median", bench::median(samples[2].nanoseconds), {});
 }
 
-}  // namespace
-
-int main(int, char** argv) try {
-  bench::fix_addresses(argv);
-  bench::pin_to_cpu(0);
-  const std::uint64_t seed = bench::fresh_seed();
-  std::printf("strands: seed %llu, %d interleaved rounds\n\n", static_cast<unsigned long long>(seed), rounds);
-  bench::report out;
+void report_all(bench::report& out, std::uint64_t seed) {
   report_await(out);
   report_turns(out, seed);
-  out.print(stdout);
-  return out.status();
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "strand_bench: %s\n", e.what());
-  return 3;
 }
+
+}  // namespace
+
+int main(int, char** argv) { return bench::micro_program("strand", argv, report_all); }

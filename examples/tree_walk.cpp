@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <cordage/coroutine.hpp>
+#include <cordage/generator.hpp>
 
 namespace {
 
@@ -31,6 +32,20 @@ void print_preorder(const node* root) {
   std::printf("\n");
 }
 // [/tree]
+
+// [generated]
+cordage::generator<int> preorder(const node* n) {           // the same without a stack: each level hands on to the next
+  if (n == nullptr) co_return;
+  co_yield n->value;
+  co_yield cordage::elements_of(preorder(n->left.get()));
+  co_yield cordage::elements_of(preorder(n->right.get()));
+}
+
+void print_generated(const node* root) {
+  for (const int value : preorder(root)) std::printf("%d ", value);
+  std::printf("\n");
+}
+// [/generated]
 
 // [merge]
 void visit_in_order(const node* n) {
@@ -100,6 +115,7 @@ int main() {
   const auto some = tree_of({8, 4, 12, 2, 6, 10, 14});
   const auto others = tree_of({7, 3, 11, 1, 5, 9, 13});
   print_preorder(some.get());
+  print_generated(some.get());
   print_merged(some.get(), others.get());
   print_lengths("ropes are laid from many strands");
 }

@@ -88,7 +88,9 @@ template <class X>
 
 template <class X>
 CORDAGE_ALWAYS_INLINE auto await(checked_awaitable<X>&& x) {
-  return detail::value_or_raise(detail::await_here(std::forward<X>(x.what)));
+  detail::fiber_base& fiber = detail::require_fiber();
+  auto&& op = detail::as_operation(std::forward<X>(x.what));
+  return detail::value_or_raise(detail::await_operation(fiber, op), op);
 }
 
 using fiber_options = stack_options;

@@ -12,10 +12,12 @@
 // beside it.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <cordage/endpoint.hpp>
@@ -34,6 +36,16 @@ using cordage::detail::io_operation;
 using cordage::detail::transfer_operation;
 using cordage::detail::whole_transfer_operation;
 
+// What a stream leads to.
+class connection final : public descriptor {
+ public:
+  connection(cordage::detail::file_descriptor opened, const endpoint& to) noexcept
+      : descriptor(std::move(opened)), remote(to) {}
+  std::string leads_to() const override { return to_string(remote); }
+
+  const endpoint remote;
+};
+
 // Reads on it give what has arrived, then the end of the stream.
 result<> end_of_receiving(descriptor& connection) noexcept;
 
@@ -43,7 +55,7 @@ result<> end_of_receiving(descriptor& connection) noexcept;
 class [[nodiscard]] stream {
  public:
   // For the library: takes over a connected, non-blocking socket.
-  explicit stream(std::unique_ptr<detail::descriptor> connected) noexcept : descriptor_(std::move(connected)) {}
+  explicit stream(std::unique_ptr<detail::connection> connected) noexcept : descriptor_(std::move(connected)) {}
 
   // As many bytes as have arrived, at least one, at most the buffer's size; 0 at the end of the stream. The buffer must
   // not be empty. Stop loses nothing: what has arrived stays for the next read.
@@ -80,7 +92,7 @@ class [[nodiscard]] stream {
   // Closes at once; reads and writes that wait complete with errc::closed. May be called again.
   void close() noexcept { descriptor_.reset(); }
 
-  // The two ends; errc::closed once closed.
+  // The two ends; errc::closed once closed. The remote one is known also after the connection has broken.
   [[nodiscard]] result<endpoint> local() const noexcept;
   [[nodiscard]] result<endpoint> remote() const noexcept;
 
@@ -96,7 +108,7 @@ class [[nodiscard]] stream {
     return const_cast<std::byte*>(bytes.data());
   }
 
-  std::unique_ptr<detail::descriptor> descriptor_;
+  std::unique_ptr<detail::connection> descriptor_;
 };
 
 namespace detail {
@@ -111,7 +123,16 @@ class accept_operation : public cordage::detail::io_wait {
   // A connection that was accepted for a strand that is no more is closed.
   ~accept_operation() { const cordage::detail::file_descriptor unclaimed(std::exchange(io_.accepted, -1)); }
 
+  // The address is written into the operation, so that is said when the operation is where it stays.
+  bool ready() noexcept {
+    io_.buffer = address_.data();
+    io_.length = address_.size();
+    return io_wait::ready();
+  }
   result<stream> get();
+
+ private:
+  alignas(8) std::array<std::byte, 32> address_;  // a sockaddr of IPv4 or IPv6
 };
 
 class connect_operation : public cordage::detail::io_wait {
@@ -122,12 +143,13 @@ class connect_operation : public cordage::detail::io_wait {
 
   bool ready() noexcept;
   result<stream> get();
+  std::string described() const { return io_.on == nullptr && to_ == endpoint() ? "connect" : "connect " + to_string(to_); }
 
  private:
   bool begin() noexcept;
 
   endpoint to_;
-  std::unique_ptr<descriptor> descriptor_;
+  std::unique_ptr<connection> descriptor_;
 };
 
 }  // namespace detail

@@ -75,7 +75,7 @@ bool attempt_send(io_operation& op) noexcept {
 bool attempt_accept(io_operation& op) noexcept {
   descriptor& d = *op.on;
   for (;;) {
-    op.accepted = accept_nonblocking(d.fd.get());
+    op.accepted = accept_nonblocking(d.fd.get(), op.buffer, op.length);
     if (op.accepted >= 0) return true;
     switch (errno) {
       case EINTR:         // a signal: again

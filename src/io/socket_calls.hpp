@@ -11,8 +11,8 @@ namespace cordage::detail {
 // A non-blocking stream socket that programs started by this one do not inherit; -1 with errno.
 int open_stream_socket(int family) noexcept;
 
-// The next connection, likewise.
-int accept_nonblocking(int listener) noexcept;
+// The next connection, likewise. The peer's address is written there, as a sockaddr.
+int accept_nonblocking(int listener, std::byte* address, std::size_t room) noexcept;
 
 // send that raises no SIGPIPE.
 ssize_t send_quietly(int socket, const std::byte* bytes, std::size_t count) noexcept;

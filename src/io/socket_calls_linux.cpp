@@ -8,8 +8,9 @@ namespace cordage::detail {
 
 int open_stream_socket(int family) noexcept { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 
-int accept_nonblocking(int listener) noexcept {
-  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+int accept_nonblocking(int listener, std::byte* address, std::size_t room) noexcept {
+  auto size = static_cast<socklen_t>(room);
+  return ::accept4(listener, reinterpret_cast<sockaddr*>(address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 ssize_t send_quietly(int socket, const std::byte* bytes, std::size_t count) noexcept {

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstring>
 
 #include <cordage/endpoint.hpp>
@@ -31,6 +33,13 @@ class socket_address {
       std::memcpy(&v6.sin6_addr, e.address().data(), sizeof v6.sin6_addr);
       store(v6);
     }
+  }
+
+  // As a system call has written it.
+  template <std::size_t Size>
+  explicit socket_address(const std::array<std::byte, Size>& written) noexcept : size_(Size) {
+    static_assert(Size <= sizeof storage_);
+    std::memcpy(&storage_, written.data(), Size);
   }
 
   sockaddr* data() noexcept { return reinterpret_cast<sockaddr*>(&storage_); }

@@ -56,7 +56,10 @@ result<> stream::set_no_delay(bool at_once) noexcept {
 }
 
 result<endpoint> stream::local() const noexcept { return ask(descriptor_.get(), ::getsockname); }
-result<endpoint> stream::remote() const noexcept { return ask(descriptor_.get(), ::getpeername); }
+result<endpoint> stream::remote() const noexcept {
+  if (!descriptor_) return fail(errc::closed);
+  return descriptor_->remote;
+}
 
 result<listener> listener::bind(const endpoint& where, const listen_options& options) {
   socket_address address(where);
@@ -79,7 +82,8 @@ result<> end_of_receiving(descriptor& connection) noexcept { return done(::shutd
 
 result<stream> accept_operation::get() {
   if (io_.failure != error{}) return fail(io_.failure);
-  return stream(std::make_unique<descriptor>(file_descriptor(std::exchange(io_.accepted, -1))));
+  const socket_address from(address_);
+  return stream(std::make_unique<connection>(file_descriptor(std::exchange(io_.accepted, -1)), from.to_endpoint()));
 }
 
 result<listener> bind_text(std::string_view where) {
@@ -117,7 +121,7 @@ bool connect_operation::begin() noexcept {
     io_.failure = last_error();
     return true;
   }
-  descriptor_ = std::make_unique<descriptor>(std::move(socket));
+  descriptor_ = std::make_unique<connection>(std::move(socket), to_);
   io_.on = descriptor_.get();
   descriptor_->writable = !under_way;
   return !under_way;

@@ -196,6 +196,45 @@ TEST(tcp, write_some_gives_how_much_there_was_room_for) {
   });
 }
 
+template <class Body>
+std::string what_fails(Body body) {
+  try {
+    body();
+  } catch (const std::system_error& e) {
+    return e.what();
+  }
+  return "nothing";
+}
+
+TEST(tcp, messages_of_thrown_errors_say_what_failed_and_with_whom) {
+  on_fiber([] {
+    auto [a, b] = connected();
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(a.its_descriptor()->fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    const std::string peer = to_string(*b.remote());
+    a.close();
+    std::array<std::byte, 1> buffer;
+    EXPECT_EQ(what_fails([&] { (void)await(!b.read_some(buffer)); }), "read_some " + peer + ": Connection reset by peer");
+    EXPECT_EQ(what_fails([&] { await(!b.write_all(buffer)); }), "write_all " + peer + ": Broken pipe");
+    EXPECT_EQ(to_string(*b.remote()), peer) << "after the connection has broken";
+
+    const std::string nobody = to_string(any_port().local());
+    EXPECT_EQ(what_fails([&] { (void)await(!tcp::connect(nobody)); }), "connect " + nobody + ": Connection refused");
+    std::string in_a_task;
+    auto task_that_fails = [&]() -> task<> {
+      try {
+        (void)co_await !tcp::connect(nobody);
+      } catch (const std::system_error& e) {
+        in_a_task = e.what();
+      }
+    };
+    await(task_that_fails());
+    EXPECT_EQ(in_a_task, "connect " + nobody + ": Connection refused");
+    b.close();
+    EXPECT_EQ(what_fails([&] { (void)await(!b.read_some(buffer)); }), "read_some: closed");
+  });
+}
+
 TEST(tcp, a_reset_is_an_error_and_never_a_signal) {
   std::signal(SIGPIPE, [](int) { FAIL() << "SIGPIPE"; });
   on_fiber([] {

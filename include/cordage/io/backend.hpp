@@ -20,8 +20,8 @@ class backend : public poller {
   // Of an operation that submit accepted.
   virtual cancel_result cancel(io_operation& op) noexcept = 0;
 
-  // The descriptor is about to be closed: completes what waits with errc::closed and forgets it. An event that is
-  // already on its way does not reach whatever gets the same number later.
+  // The descriptor is about to be closed: completes what waits with errc::closed and forgets it; `on` of these
+  // operations is null then. An event that is already on its way does not reach whatever gets the same number later.
   virtual void forget(descriptor& d) noexcept = 0;
 };
 

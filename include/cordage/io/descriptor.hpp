@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include <cordage/base/file_descriptor.hpp>
 #include <cordage/base/intrusive_list.hpp>
@@ -21,7 +22,10 @@ class descriptor : public list_hook<descriptor> {
   descriptor(const descriptor&) = delete;
   descriptor& operator=(const descriptor&) = delete;
   // Operations that still wait complete with errc::closed.
-  ~descriptor();
+  virtual ~descriptor();
+
+  // What messages say it leads to; empty where that says nothing.
+  virtual std::string leads_to() const { return {}; }
 
   file_descriptor fd;
 

@@ -44,7 +44,7 @@ struct io_operation {
   io_kind kind;
   bool pending = false;  // a backend holds it
   descriptor* on;        // null: the stream had been closed, the operation fails
-  std::byte* buffer = nullptr;  // what sending reads is not written to
+  std::byte* buffer = nullptr;  // what sending reads is not written to; accept: for the peer's address, or null
   std::size_t length = 0;
   std::size_t transferred = 0;
   int accepted = -1;  // accept: the new descriptor

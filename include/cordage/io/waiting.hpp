@@ -1,6 +1,8 @@
 // An io_operation as something that tasks and fibers can wait for.
 #pragma once
 
+#include <string>
+
 #include <cordage/context/operation.hpp>
 #include <cordage/io/backend.hpp>
 #include <cordage/io/descriptor.hpp>
@@ -21,6 +23,12 @@ class io_wait {
     io_.waiter = &node;
     backend& by = io_.on->registered_with != nullptr ? *io_.on->registered_with : current_backend();
     return by.submit(io_);
+  }
+
+  // What messages about its failure begin with: "read_some 127.0.0.1:7007".
+  std::string described() const {
+    const std::string to = io_.on != nullptr ? io_.on->leads_to() : std::string();
+    return to.empty() ? public_name(io_.kind) : public_name(io_.kind) + (' ' + to);
   }
 
   cancel_result cancel() noexcept { return io_.pending ? io_.on->registered_with->cancel(io_) : cancel_result::too_late; }

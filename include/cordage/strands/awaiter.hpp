@@ -37,9 +37,19 @@ typename std::remove_cvref_t<Result>::value_type value_of(Result&& r) {
   if constexpr (!std::is_void_v<typename std::remove_cvref_t<Result>::value_type>) return *std::forward<Result>(r);
 }
 
-template <class Result>
-auto value_or_raise(Result&& r) {
-  if (!r) [[unlikely]] raise(r.error());
+// For an error of an operation that can say what it did.
+template <class Op>
+[[noreturn]] CORDAGE_RARELY_THROWS void raise(error failure, [[maybe_unused]] const Op& of) {
+  if constexpr (requires { of.described(); }) {
+    throw_exception<std::system_error>("an error reached code that cannot take it", failure, of.described());
+  } else {
+    raise(failure);
+  }
+}
+
+template <class Result, class Op>
+auto value_or_raise(Result&& r, const Op& of) {
+  if (!r) [[unlikely]] raise(r.error(), of);
   return value_of(std::forward<Result>(r));
 }
 
@@ -102,7 +112,7 @@ class awaiter : coroutine_node<node_for<Op>> {
     if constexpr (propagates) {
       return value_of(std::move(*settled_));
     } else if constexpr (Mode == error_mode::raise) {
-      return value_or_raise(op_.get());
+      return value_or_raise(op_.get(), op_);
     } else {
       return op_.get();
     }
@@ -244,7 +254,7 @@ class task_awaiter : task_link {
     if constexpr (Mode == error_mode::propagate) {
       return value_of(take_from(*this, child_promise().value));
     } else if constexpr (Mode == error_mode::raise) {
-      return value_or_raise(taken());
+      return value_or_raise(taken(), *this);
     } else {
       return taken();
     }

@@ -39,6 +39,7 @@ void close_all(intrusive_queue<io_operation>& waiting) noexcept {
     io_operation& op = waiting.pop();
     op.pending = false;
     op.failure = errc::closed;
+    op.on = nullptr;
     wake(*op.waiter);
   }
 }
