@@ -8,6 +8,7 @@
 #include <cordage/fiber.hpp>
 #include <cordage/generator.hpp>
 #include <cordage/join_handle.hpp>
+#include <cordage/promise.hpp>
 #include <cordage/result.hpp>
 #include <cordage/runtime.hpp>
 #include <cordage/scope.hpp>

@@ -62,7 +62,7 @@ CORDAGE_ALWAYS_INLINE decltype(auto) await_operation(fiber_base& fiber, Op& op) 
 template <class X>
 CORDAGE_ALWAYS_INLINE decltype(auto) await_here(X&& x) {
   fiber_base& fiber = require_fiber();
-  auto&& op = as_operation(std::forward<X>(x));
+  auto&& op = waited_for(std::forward<X>(x));
   return await_operation(fiber, op);
 }
 
@@ -81,7 +81,7 @@ CORDAGE_ALWAYS_INLINE decltype(auto) await(X&& x) {
 
 // A result is to be looked at.
 template <class X>
-  requires(detail::awaitable_here<X> && detail::is_result<detail::await_result<X>>)
+  requires(detail::awaitable_here<X> && detail::is_result<detail::awaited_value<X>>)
 [[nodiscard]] CORDAGE_ALWAYS_INLINE auto await(X&& x) {
   return detail::await_here(std::forward<X>(x));
 }

@@ -16,6 +16,7 @@
 #include <cordage/base/fatal.hpp>
 #include <cordage/checked.hpp>
 #include <cordage/context/operation.hpp>
+#include <cordage/strands/foreign.hpp>
 #include <cordage/strands/promise.hpp>
 
 namespace cordage::detail {
@@ -284,13 +285,10 @@ auto make_awaiter(X&& x, [[maybe_unused]] promise_base& by) {
   if constexpr (task_like<plain>) {
     return task_awaiter<typename plain::promise_type, Mode>(x.release_frame());
   } else {
-    using given = decltype(as_operation(std::forward<X>(x)));
+    using given = decltype(waited_for(std::forward<X>(x)));
     using kept = std::conditional_t<std::is_lvalue_reference_v<given>, given, std::remove_reference_t<given>>;
-    return awaiter<kept, Mode>(as_operation(std::forward<X>(x)), by);
+    return awaiter<kept, Mode>(waited_for(std::forward<X>(x)), by);
   }
 }
-
-template <class X>
-concept awaitable_here = task_like<std::remove_cvref_t<X>> || operation_like<X>;
 
 }  // namespace cordage::detail

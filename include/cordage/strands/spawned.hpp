@@ -2,15 +2,14 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <new>
 #include <optional>
 #include <string_view>
 #include <utility>
 
-#include <cordage/base/atomic.hpp>
 #include <cordage/failure.hpp>
 #include <cordage/fiber.hpp>
+#include <cordage/strands/completion.hpp>
 #include <cordage/strands/frame_recycler.hpp>
 #include <cordage/strands/outcome.hpp>
 #include <cordage/strands/start.hpp>
@@ -36,48 +35,29 @@ class joinable : public strand {
  public:
   joinable(executor& where, strand_kind kind, strand_group& group) noexcept : strand(where, kind), group_(group) {}
 
-  bool done() const noexcept { return join_.load(memory_order_acquire) == done_word; }
+  bool done() const noexcept { return completion_.done(); }
 
   // False if it has ended already; otherwise the node will be woken at its end.
-  bool join(resumable& node) noexcept {
-    std::uintptr_t expected = running;
-    return join_.compare_exchange_strong(expected, word_of(node), memory_order_acq_rel, memory_order_acquire);
-  }
-
-  cancel_result leave(resumable& node) noexcept {
-    std::uintptr_t expected = word_of(node);
-    return join_.compare_exchange_strong(expected, running, memory_order_acq_rel, memory_order_acquire)
-               ? cancel_result::withdrawn
-               : cancel_result::too_late;
-  }
+  bool join(resumable& node) noexcept { return completion_.wait(node); }
+  cancel_result leave(resumable& node) noexcept { return completion_.leave(node); }
 
   // The handle is dropped: nobody will ask how it ended.
   void abandon() noexcept {
-    std::uintptr_t expected = running;
-    join_.compare_exchange_strong(expected, abandoned, memory_order_acq_rel, memory_order_relaxed);
+    completion_.abandon();
     release();
   }
 
  protected:
   // On the executor, at the end. The strand may be gone when this returns.
   void finish(const failure& failed) noexcept {
-    const std::uintptr_t before = join_.exchange(done_word, memory_order_acq_rel);
-    group_.child_ended(*this, failed, before == abandoned);
-    if (before > done_word) wake(*reinterpret_cast<resumable*>(before));
+    const completion::listener told = completion_.complete();
+    group_.child_ended(*this, failed, told.gone);
+    if (told.waiter != nullptr) wake(*told.waiter);
     release();
   }
 
  private:
-  static std::uintptr_t word_of(resumable& node) noexcept { return reinterpret_cast<std::uintptr_t>(&node); }
-
-  // `running`: there is a handle, nobody waits. `abandoned`: the handle is gone. `done_word`: the outcome is set.
-  // Anything else: the node that waits. The handle's thread writes running, abandoned and nodes, the strand's executor
-  // writes done_word. finish() releases the outcome to done() and to a failing join(); join() releases the node to
-  // finish().
-  static constexpr std::uintptr_t running = 0;
-  static constexpr std::uintptr_t abandoned = 1;
-  static constexpr std::uintptr_t done_word = 2;
-  atomic<std::uintptr_t> join_{running};
+  completion completion_;
   strand_group& group_;
 };
 

@@ -79,7 +79,7 @@ inline constexpr bool runs_stackless = task_like<call_result<F, Args...>>;
 // Declared only: what a task gets from `co_await x`.
 template <class X>
   requires awaitable_here<X>
-auto value_when_awaited(X&&) -> await_result<X>;
+auto value_when_awaited(X&&) -> awaited_value<X>;
 template <class X>
 auto value_when_awaited(checked_awaitable<X>&&) -> typename await_result<X>::value_type;
 

@@ -31,7 +31,8 @@ class task_promise_base : public promise_base {
       constexpr auto mode = is_result<T> ? error_mode::propagate : error_mode::raise;
       return make_awaiter<mode>(static_cast<decltype(plain::what)&&>(x.what), *this);
     } else {
-      static_assert(awaitable_here<X>, "co_await: this is neither a task, an async, a fiber nor an operation of cordage");
+      static_assert(awaitable_here<X>, "co_await: this cannot be awaited; it is no task, async, fiber or operation of cordage "
+                                       "and has none of what the language asks of an awaitable");
       return make_awaiter<error_mode::give>(std::forward<X>(x), *this);
     }
   }
