@@ -17,6 +17,7 @@ LAYERS = ["base", "context", "strands", "sync", "runtime", "io", "net"]  # folde
 PUBLIC_HEADERS = {
     "result.hpp": 0,
     "stack_options.hpp": 0,
+    "async_generator.hpp": 2,
     "checked.hpp": 2,
     "coroutine.hpp": 2,
     "failure.hpp": 2,

@@ -1,6 +1,7 @@
 // Everything: fibers and tasks on one runtime. See docs/architecture.md for how the parts fit.
 #pragma once
 
+#include <cordage/async_generator.hpp>
 #include <cordage/checked.hpp>
 #include <cordage/coroutine.hpp>
 #include <cordage/endpoint.hpp>

@@ -21,6 +21,7 @@ enum class frame_end : unsigned char {
   completed,  // the frame is suspended at its end and holds the outcome
   stopped,    // the frame is destroyed
   failed,     // the frame is destroyed; the error is in the link
+  yielded,    // the frame is suspended at a co_yield
 };
 
 // The awaiting side of a coroutine: it owns the frame. It lives in the awaiting frame, so that frames can be
