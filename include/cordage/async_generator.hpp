@@ -229,7 +229,8 @@ async_generator<T> async_generator_promise<T>::get_return_object() noexcept {
 template <class Generator, class F>
 task<> each_element(Generator generator, F f) {
   using answer = decltype(f(*std::declval<typename std::remove_reference_t<Generator>::iterator>()));
-  for (auto at = co_await generator.begin(); at != generator.end(); co_await ++at) {
+  auto at = co_await generator.begin();
+  while (at != generator.end()) {
     if constexpr (std::is_void_v<answer>) {
       f(*at);
     } else if constexpr (std::is_same_v<answer, bool>) {
@@ -244,6 +245,8 @@ task<> each_element(Generator generator, F f) {
         co_await f(*at);
       }
     }
+    auto next = ++at;  // GCC 12 refuses `co_await ++at` in a template
+    co_await next;
   }
 }
 
