@@ -15,6 +15,7 @@
 #include <cordage/join_handle.hpp>
 #include <cordage/runtime/poller.hpp>
 #include <cordage/stop.hpp>
+#include <cordage/strands/guest.hpp>
 #include <cordage/strands/spawned.hpp>
 
 namespace cordage {

@@ -13,6 +13,7 @@
 #include <cordage/fiber.hpp>
 #include <cordage/runtime.hpp>
 #include <cordage/task.hpp>
+#include <cordage/time.hpp>
 
 #include "counted.hpp"
 
@@ -207,6 +208,172 @@ TEST(foreign_awaitable, that_is_always_ready_or_resumes_at_once_does_not_grow_th
       await(resumes());
     }
   }});
+}
+
+// --- our operations in coroutines of others ---
+
+// Somebody else's coroutine: eager, detached, and awaitable itself.
+struct theirs {
+  struct promise_type {
+    std::coroutine_handle<> waiter;
+    std::exception_ptr failure;
+    bool done = false;
+
+    theirs get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    struct last {
+      bool await_ready() noexcept { return false; }
+      std::coroutine_handle<> await_suspend(std::coroutine_handle<promise_type> self) noexcept {
+        self.promise().done = true;
+        return self.promise().waiter ? self.promise().waiter : std::noop_coroutine();
+      }
+      void await_resume() noexcept {}
+    };
+    last final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() { failure = std::current_exception(); }
+  };
+
+  std::coroutine_handle<promise_type> frame;
+
+  bool await_ready() const { return frame.promise().done; }
+  void await_suspend(std::coroutine_handle<> h) { frame.promise().waiter = h; }
+  void await_resume() const {
+    if (frame.promise().failure) std::rethrow_exception(frame.promise().failure);
+  }
+  void end() { frame.destroy(); }
+};
+
+async<int> fails_later() {
+  co_await yield_now();
+  co_return unexpected(make_error_code(errc::closed));
+}
+task<int> gives_later(int value) {
+  co_await yield_now();
+  co_return value;
+}
+
+TEST(foreign_coroutine, awaits_our_operations_tasks_and_fibers) {
+  int steps = 0;
+  auto body = [&]() -> theirs {
+    co_await yield_now();
+    ++steps;
+    co_await sleep_for(std::chrono::milliseconds(1));
+    const int value = co_await gives_later(5);
+    EXPECT_EQ(value, 5);
+    fiber squared{[] {
+      await(yield_now());
+      return 49;
+    }};
+    EXPECT_EQ(co_await squared, 49);
+    const result<int> failed = co_await fails_later();
+    EXPECT_EQ(failed.error(), errc::closed);
+    bool thrown = false;
+    try {
+      (void)co_await !fails_later();
+    } catch (const std::system_error& e) {
+      thrown = e.code() == errc::closed;
+    }
+    EXPECT_TRUE(thrown);
+    ++steps;
+  };
+  run([&]() -> task<> {
+    theirs running = body();
+    EXPECT_EQ(steps, 0);
+    co_await running;  // there and back
+    EXPECT_EQ(steps, 2);
+    running.end();
+  }());
+}
+
+TEST(foreign_coroutine, keeps_the_runtime_until_its_wait_is_over) {
+  bool ended = false;
+  auto body = [&]() -> theirs {
+    co_await sleep_for(std::chrono::milliseconds(1));
+    ended = true;
+  };
+  std::optional<theirs> running;
+  run([&]() -> task<> {
+    running = body();
+    co_return;
+  }());
+  EXPECT_TRUE(ended);
+  running->end();
+}
+
+TEST(foreign_coroutine, gets_an_error_when_the_runtime_is_stopped) {
+  runtime rt;
+  std::error_code got, later;
+  auto body = [&]() -> theirs {
+    try {
+      co_await sleep_for(std::chrono::hours(1));
+    } catch (const std::system_error& e) {
+      got = e.code();
+    }
+    try {
+      co_await yield_now();
+    } catch (const std::system_error& e) {
+      later = e.code();
+    }
+  };
+  std::optional<theirs> running;
+  EXPECT_THROW(rt.run([&]() -> task<> {
+    running = body();
+    co_await yield_now();
+    rt.request_stop();
+    co_await sleep_for(std::chrono::hours(1));
+  }()),
+               stopped_error);
+  EXPECT_EQ(got, errc::stopped);
+  EXPECT_EQ(later, errc::stopped) << "a stop is sticky";
+  running->end();
+}
+
+// A coroutine that knows what a stop is.
+struct stoppable {
+  struct promise_type {
+    static inline bool told = false;
+    stoppable get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_always final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() { std::terminate(); }
+    std::coroutine_handle<> unhandled_stopped() noexcept {
+      told = true;
+      return std::noop_coroutine();
+    }
+  };
+  std::coroutine_handle<promise_type> frame;
+};
+
+TEST(foreign_coroutine, is_told_of_a_stop_where_its_promise_can_hear) {
+  counted::alive = 0;
+  runtime rt;
+  stoppable::promise_type::told = false;
+  auto body = []() -> stoppable {
+    const counted local(1);
+    co_await sleep_for(std::chrono::hours(1));
+    ADD_FAILURE() << "went on";
+  };
+  std::optional<stoppable> waiting;
+  EXPECT_THROW(rt.run([&]() -> task<> {
+    waiting = body();
+    co_await yield_now();
+    rt.request_stop();
+    co_await sleep_for(std::chrono::hours(1));
+  }()),
+               stopped_error);
+  EXPECT_TRUE(stoppable::promise_type::told);
+  EXPECT_EQ(counted::alive, 1);
+  waiting->frame.destroy();
+  EXPECT_EQ(counted::alive, 0);
+}
+
+TEST(foreign_coroutine, may_not_await_ours_outside_a_runtime) {
+  auto body = []() -> theirs { co_await yield_now(); };
+  theirs refused = body();
+  EXPECT_THROW(refused.await_resume(), std::logic_error);
+  refused.end();
 }
 
 }  // namespace

@@ -46,7 +46,10 @@ class executor {
   void strand_stopping() noexcept { stopping_.fetch_add(1, detail::memory_order_relaxed); }
   void stopping_ended() noexcept { stopping_.fetch_sub(1, detail::memory_order_relaxed); }
 
-  // Of the strands that are at home here; on the executor.
+  // The one whose loop runs on this thread; null outside of any.
+  static executor* running() noexcept { return running_; }
+
+  // Of the strands that are at home here; on the executor. The first is its runtime's own.
   detail::intrusive_list<detail::strand_group>& groups() noexcept { return groups_; }
 
   // See detail::wake.

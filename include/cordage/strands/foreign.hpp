@@ -30,7 +30,9 @@ concept standard_awaiter = requires(A& a, std::coroutine_handle<> h) {
 // The awaiter behind an awaitable, as the language finds it.
 template <class A>
 decltype(auto) awaiter_of(A&& awaitable) {
-  if constexpr (requires { static_cast<A&&>(awaitable).operator co_await(); }) {
+  if constexpr (!std::is_class_v<std::remove_cvref_t<A>>) {
+    return static_cast<A&&>(awaitable);
+  } else if constexpr (requires { static_cast<A&&>(awaitable).operator co_await(); }) {
     return static_cast<A&&>(awaitable).operator co_await();
   } else if constexpr (requires { operator co_await(static_cast<A&&>(awaitable)); }) {
     return operator co_await(static_cast<A&&>(awaitable));

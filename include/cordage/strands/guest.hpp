@@ -1,0 +1,147 @@
+// Our operations in the coroutines of others: `co_await sleep_for(1ms)` in any coroutine that runs on one of our executors.
+//
+// A coroutine of another library is a boundary for stop: it goes on by what its promise's unhandled_stopped() gives where
+// there is one, and by a std::system_error with errc::stopped otherwise. Each wait is a strand of its own, which the runtime
+// answers for: it is stopped with the rest, and the runtime does not end before it.
+#pragma once
+
+#include <coroutine>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <cordage/base/exceptions.hpp>
+#include <cordage/checked.hpp>
+#include <cordage/strands/awaiter.hpp>
+#include <cordage/strands/frame_memory.hpp>
+#include <cordage/strands/spawned.hpp>
+
+namespace cordage::detail {
+
+class guest_strand final : public joinable, public recycled_frame {
+ public:
+  guest_strand(executor& where, strand_group& group) noexcept : joinable(where, strand_kind::task, group) {
+    group.adopt(*this);
+  }
+  // The wait is over; this may be gone now.
+  void wait_over() noexcept {
+    waiting_on = nullptr;
+    end_when_walked();
+  }
+
+ private:
+  void end() noexcept override { finish({}); }
+  void destroy() noexcept override { delete this; }
+};
+
+// Op is a reference where an lvalue is awaited.
+template <class Op, error_mode Mode>
+class guest_awaiter : coroutine_node<wait> {
+ public:
+  explicit guest_awaiter(Op&& op) : op_(static_cast<Op&&>(op)) {}
+  guest_awaiter(const guest_awaiter&) = delete;
+  guest_awaiter& operator=(const guest_awaiter&) = delete;
+
+  bool await_ready() const noexcept { return false; }
+
+  template <class Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) {
+    executor* const here = executor::running();
+    if (here == nullptr) [[unlikely]]
+      throw_exception<std::logic_error>("a coroutine of another library awaited outside a runtime",
+                                        "cordage: a coroutine of another library awaited an operation outside a runtime");
+    waiter_ = self;
+    home = here;
+    // The first group is that of the runtime itself.
+    strand_ = new guest_strand(*here, here->groups().front());
+    if constexpr (requires { op_.attach(*strand_); }) op_.attach(*strand_);
+    if (strand_->stopping()) [[unlikely]] {
+      strand_->wait_over();
+      return stopped_handle<Promise>();
+    }
+    if (op_.ready()) return over<Promise>();
+    run = completed<Promise>;
+    type = &type_of<Promise>;
+    strand_->waiting_on = this;
+    if (op_.start(*this)) return std::noop_coroutine();
+    return over<Promise>();
+  }
+
+  decltype(auto) await_resume() {
+    if (stopped_) [[unlikely]] raise(errc::stopped, op_);
+    if constexpr (Mode == error_mode::raise) {
+      return value_or_raise(op_.get(), op_);
+    } else {
+      return op_.get();
+    }
+  }
+
+ private:
+  template <class Promise>
+  std::coroutine_handle<> over() noexcept {
+    strand_->wait_over();
+    return was_stopped(op_) ? stopped_handle<Promise>() : waiter_;
+  }
+
+  // By whom to go on after a stop.
+  template <class Promise>
+  std::coroutine_handle<> stopped_handle() noexcept {
+    if constexpr (requires(Promise& p) { std::coroutine_handle<>(p.unhandled_stopped()); }) {
+      return std::coroutine_handle<Promise>::from_address(waiter_.address()).promise().unhandled_stopped();
+    } else {
+      stopped_ = true;
+      return waiter_;
+    }
+  }
+
+  template <class Promise>
+  static void completed(resumable& node) {
+    static_cast<guest_awaiter&>(node).template over<Promise>().resume();
+  }
+  // For the walk that stops the strand.
+  static cancel_result cancel(wait& w) noexcept { return static_cast<guest_awaiter&>(w).op_.cancel(); }
+  template <class Promise>
+  static void stopped(wait& w) noexcept {
+    auto& self = static_cast<guest_awaiter&>(w);
+    self.strand_->wait_over();
+    self.template stopped_handle<Promise>().resume();
+  }
+  template <class Promise>
+  static constexpr wait_type type_of{cancel, stopped<Promise>, nullptr, operation_name<std::remove_reference_t<Op>>};
+
+  guest_strand* strand_ = nullptr;
+  bool stopped_ = false;
+  Op op_;
+};
+
+template <error_mode Mode, class X>
+auto await_as_guest(X&& x) {
+  using given = decltype(as_operation(std::forward<X>(x)));
+  using kept = std::conditional_t<std::is_lvalue_reference_v<given>, given, std::remove_reference_t<given>>;
+  return guest_awaiter<kept, Mode>(as_operation(std::forward<X>(x)));
+}
+
+}  // namespace cordage::detail
+
+namespace cordage {
+
+// Found by argument-dependent look-up wherever a coroutine awaits one of ours and has no await_transform that knows it.
+template <detail::operation_like X>
+auto operator co_await(X&& x) {
+  return detail::await_as_guest<detail::error_mode::give>(std::forward<X>(x));
+}
+template <class X>
+auto operator co_await(checked_awaitable<X>&& x) {
+  return detail::await_as_guest<detail::error_mode::raise>(static_cast<X&&>(x.what));
+}
+
+namespace detail {
+using cordage::operator co_await;
+}
+namespace tcp::detail {
+using cordage::operator co_await;
+}
+
+}  // namespace cordage
