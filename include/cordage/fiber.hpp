@@ -93,6 +93,13 @@ CORDAGE_ALWAYS_INLINE auto await(checked_awaitable<X>&& x) {
   return detail::value_or_raise(detail::await_operation(fiber, op), op);
 }
 
+template <class X>
+  requires(!detail::awaitable_here<X> && !detail::is_checked<std::remove_cvref_t<X>>)
+void await(X&&) {
+  static_assert(!std::is_same_v<X, X>, "await: this cannot be awaited; it is no task, async, fiber or operation of cordage "
+                                       "and has none of what the language asks of an awaitable");
+}
+
 using fiber_options = stack_options;
 
 namespace detail {

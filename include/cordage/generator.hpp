@@ -146,8 +146,9 @@ class generator_promise : public recycled_frame {
   elements_awaiter yield_value(elements_of<Range>&& all);
 
   template <class X>
-  void await_transform(X&&) {
+  std::suspend_never await_transform(X&&) {
     static_assert(!std::is_same_v<X, X>, "a generator cannot wait: it would be an async_generator");
+    return {};
   }
 
   // For the outermost one: goes on to the next element; null at the end.

@@ -166,7 +166,11 @@ template <class X>
 // For what runs on a fiber say run(fiber{f, arguments...}); a function that returns a task is called: run(f()).
 template <class F>
   requires(!detail::awaitable_or_checked<F>)
-auto run(F&&, const runtime_options& = {}) = delete;
+void run(F&&, const runtime_options& = {}) {
+  static_assert(!std::is_same_v<F, F>,
+                "run: this cannot be awaited. Call what returns a task, run(f()), and say run(fiber{f, arguments...}) for "
+                "a function that is to run on a fiber");
+}
 
 // Blocks this thread until x, which may have to do with other threads' runtimes, has completed, and gives what it
 // gives. Refused inside a worker, whose other strands it would hold up: await x there.
@@ -197,6 +201,12 @@ template <class X>
   requires detail::spawnable<X>
 auto spawn(X&& x) {
   return detail::spawn_on(detail::current_runtime(), spawn_options{}, detail::await_it{}, std::forward<X>(x));
+}
+
+template <class F, class... Args>
+  requires(detail::neither_startable_nor_awaitable<F, Args...> && !std::is_same_v<std::remove_cvref_t<F>, spawn_options>)
+void spawn(F&&, Args&&...) {
+  detail::explain_unstartable<F>();
 }
 
 namespace detail {

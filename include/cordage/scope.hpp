@@ -49,6 +49,12 @@ class scope : protected detail::strand_group {
     return spawn(spawn_options{}, detail::await_it{}, std::forward<X>(x));
   }
 
+  template <class F, class... Args>
+    requires(detail::neither_startable_nor_awaitable<F, Args...> && !std::is_same_v<std::remove_cvref_t<F>, spawn_options>)
+  void spawn(F&&, Args&&...) {
+    detail::explain_unstartable<F>();
+  }
+
   // Starts a child whose failure concerns nobody else: on_error(const failure&) is called with it, on the executor,
   // and must not throw.
   template <class OnError, class F, class... Args>
@@ -154,8 +160,8 @@ class scope_operation final : scope {
 // Opens a scope for f(scope&); see the top of this file. f is stored in the operation, or referred to where it is an
 // lvalue.
 template <class F>
-  requires std::invocable<F&, scope&>
 [[nodiscard]] auto with_scope(F&& f) {
+  static_assert(std::invocable<F&, scope&>, "with_scope: the function is called with a cordage::scope&");
   detail::require_safe_closure<F>();
   return detail::scope_operation<std::decay_t<F>>(std::in_place, std::forward<F>(f));
 }

@@ -21,11 +21,14 @@ namespace cordage::tcp {
 
 namespace detail {
 
-template <class Handler>
-concept connection_handler = std::invocable<std::decay_t<Handler>&, stream>;
-
-template <class OnError>
-concept failure_handler = std::invocable<std::decay_t<OnError>&, const failure&>;
+template <class Handler, class OnError>
+consteval void check_functions() {
+  static_assert(std::invocable<std::decay_t<Handler>&, stream>, "tcp::serve: the handler is called with a cordage::tcp::stream");
+  static_assert(std::invocable<std::decay_t<OnError>&, const failure&>,
+                "tcp::serve: on_error is called with a const cordage::failure&");
+  cordage::detail::require_safe_closure<Handler>();
+  cordage::detail::require_safe_closure<OnError>();
+}
 
 template <class Handler, class OnError>
 async<> serve(result<listener> accepts_from, Handler handler, serve_options options, OnError on_error) {
@@ -42,21 +45,19 @@ result<listener> bind_text(std::string_view where);
 // completes with, or until it is stopped: then it drains, see serve_options::drain_for, and completes as stopped.
 // on_error(const failure&) is called on the worker with what a handler failed with and must not throw; without one,
 // failures of the peer's making are dropped and others written to standard error.
-template <detail::connection_handler Handler, detail::failure_handler OnError = detail::report_failure>
+template <class Handler, class OnError = detail::report_failure>
 [[nodiscard]] async<> serve(listener accepts_from, Handler&& handler, const serve_options& options = {},
                             OnError&& on_error = {}) {
-  cordage::detail::require_safe_closure<Handler>();
-  cordage::detail::require_safe_closure<OnError>();
+  detail::check_functions<Handler, OnError>();
   return detail::serve<std::decay_t<Handler>, std::decay_t<OnError>>(
       std::move(accepts_from), std::forward<Handler>(handler), options, std::forward<OnError>(on_error));
 }
 
 // The same on "ADDRESS:PORT", as endpoint::parse takes it. Binds at once; a failure to is what awaiting gives.
-template <detail::connection_handler Handler, detail::failure_handler OnError = detail::report_failure>
+template <class Handler, class OnError = detail::report_failure>
 [[nodiscard]] async<> serve(std::string_view where, Handler&& handler, const serve_options& options = {},
                             OnError&& on_error = {}) {
-  cordage::detail::require_safe_closure<Handler>();
-  cordage::detail::require_safe_closure<OnError>();
+  detail::check_functions<Handler, OnError>();
   return detail::serve<std::decay_t<Handler>, std::decay_t<OnError>>(
       detail::bind_text(where), std::forward<Handler>(handler), options, std::forward<OnError>(on_error));
 }

@@ -97,4 +97,15 @@ concept spawnable = awaitable_or_checked<std::decay_t<X>> && std::constructible_
 template <class F, class... Args>
 concept startable = std::invocable<std::decay_t<F>&, decltype(pass(std::declval<std::decay_t<Args>&>()))...>;
 
+// Overloads for this only explain it.
+template <class F, class... Args>
+concept neither_startable_nor_awaitable = !startable<F, Args...> && !(sizeof...(Args) == 0 && spawnable<F>);
+
+template <class F>
+consteval void explain_unstartable() {
+  static_assert(!std::is_same_v<F, F>,
+                "spawn: this cannot be called with these arguments, nor can it be awaited. Arguments are kept by value "
+                "and given as rvalues; std::ref(x) passes a reference");
+}
+
 }  // namespace cordage::detail

@@ -1,0 +1,4 @@
+// says: co_await: this cannot be awaited
+#include <cordage/cordage.hpp>
+
+cordage::task<> t() { co_await 3; }

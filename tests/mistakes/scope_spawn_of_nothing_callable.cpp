@@ -1,0 +1,4 @@
+// says: spawn: this cannot be called with these arguments
+#include <cordage/cordage.hpp>
+
+void f(cordage::scope& children) { children.spawn(42); }
