@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <cordage/cordage.hpp>
@@ -26,6 +27,28 @@ cordage::task<> print_sum() {
   std::printf("2 + 3 = %d\n", sum);
 }
 // [/tasks]
+
+// [generators]
+cordage::generator<int> powers_of_two(int below) {
+  for (int power = 1; power < below; power *= 2) co_yield power;
+}
+
+cordage::async_generator<int> slowly(cordage::generator<int> numbers) {
+  for (const int number : numbers) {
+    co_await cordage::sleep_for(1ms);
+    co_yield number;
+  }
+}
+
+cordage::task<> print_powers() {
+  for (const int power : powers_of_two(20)) std::printf("%d ", power);
+  co_await cordage::for_each(slowly(powers_of_two(20)), [](int power) {
+    std::printf("%d ", power);
+    return power < 8;                    // false ends it
+  });
+  std::printf("\n");
+}
+// [/generators]
 
 // [fibers]
 int add_slowly(int a, int b) {           // an ordinary function, called from ordinary functions
@@ -172,8 +195,21 @@ cordage::task<> ask_an_echo() {
   (void)co_await server;
 }
 
+// [promise]
+cordage::task<> told_by_a_thread() {
+  cordage::promise<int> asked;
+  cordage::future<int> answer = asked.get_future();
+  std::thread provider([asked = std::move(asked)]() mutable { asked.set_value(42); });
+  const int value = co_await !answer;                             // other strands run meanwhile
+  std::printf("a thread says %d\n", value);
+  provider.join();
+}
+// [/promise]
+
 cordage::task<> everything() {
   co_await print_sum();
+  co_await print_powers();
+  co_await told_by_a_thread();
   co_await both_ways();
   co_await cordage::fiber{other_way_round};
   co_await in_the_background();

@@ -60,6 +60,8 @@ CONDITIONAL = re.compile(r"^\s*#\s*(?:el)?if", re.MULTILINE)
 FUNCTION_MACRO = re.compile(r"^\s*#\s*define\s+\w+\(", re.MULTILINE)
 PLATFORM_MACRO = re.compile(r"\b(?:__linux__|__APPLE__|__x86_64__|__aarch64__|__SANITIZE\w*|__has_feature)\b")
 GOTO = re.compile(r"\bgoto\b")
+# `co_await !op` is the value or the caller's problem; the other way round it negates a result, which is true for a value.
+NEGATED_AWAIT = re.compile(r"!\s*\(?\s*(?:co_await\b|(?:cordage::)?await\s*\()")
 ASM_GOTO = re.compile(r"\b(?:asm|__asm__)\b(?:\s*(?:volatile|__volatile__|inline))*\s*goto\b")
 PLATFORM_FILE = re.compile(r"_(?:x86_64|aarch64|riscv64|linux|darwin)[_.]")  # CMakeLists.txt knows the same names
 COMMENT_OR_LITERAL = re.compile(
@@ -118,11 +120,17 @@ class Tree:
     def check(self):
         for path, text in self.texts.items():
             self.check_shape(path, text)
+            if not path.startswith("tools/"):
+                self.check_awaits(path, code_only(text))
         for path in self.layered():
             self.check_code(path, code_only(self.texts[path]))
             self.check_includes(path, without_comments(self.texts[path]))
         self.check_cycles()
         return self.problems
+
+    def check_awaits(self, path, code):
+        for found in NEGATED_AWAIT.finditer(code):
+            self.report(path, "a negated await: `co_await !op`, or look at the result", code, found.start())
 
     def check_shape(self, path, text):
         lines = text.count("\n")
@@ -230,6 +238,8 @@ def self_test():
         ("no comment at the top", "src/io/a.hpp", "#pragma once\n// What this header is for.\n", "begins with"),
         ("an empty comment at the top", "src/io/a.hpp", "// a.hpp\n#pragma once\n", "begins with"),
         ("goto", "src/io/a.cpp", "void f() { goto end; end:; }\n", "goto"),
+        ("a negated co_await", "examples/a.cpp", "task<> f() { if (!co_await x) g(); }\n", "a negated await"),
+        ("a negated await", "tests/unit/a_test.cpp", "void f() { if (! await(x)) g(); }\n", "a negated await"),
         ("a function-like macro", "src/io/a.cpp", "#define F(x) x\n", "function-like macro"),
     ]
     umbrella = {"include/cordage/cordage.hpp": head}

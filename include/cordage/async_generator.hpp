@@ -64,6 +64,23 @@ class async_generator_promise : public task_promise_base<void>, public recycled_
     return {};
   }
 
+  // Of what must not be changed a copy is yielded.
+  struct copied : handed_over {
+    std::remove_cvref_t<T> copy;
+
+    explicit copied(const std::remove_cvref_t<T>& of) : copy(of) {}
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> self) noexcept {
+      self.promise().current_ = std::addressof(copy);
+      handed_over::await_suspend(self);
+    }
+  };
+  copied yield_value(const std::remove_reference_t<T>& element)
+    requires(!std::is_reference_v<T> && !std::is_const_v<T> && std::copy_constructible<T>)
+  {
+    return copied(element);
+  }
+
   // Null at the end.
   pointer current() const noexcept { return current_; }
 

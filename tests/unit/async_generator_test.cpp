@@ -116,6 +116,13 @@ TEST(async_generator, may_yield_errors) {
   EXPECT_EQ(got[2], 3);
 }
 
+TEST(async_generator, leaves_what_is_const_as_it_is) {
+  const std::string text = "constant";
+  auto body = [&]() -> async_generator<std::string> { co_yield text; };
+  run(for_each(body(), [](std::string& copy) { copy.clear(); }));
+  EXPECT_EQ(text, "constant");
+}
+
 TEST(async_generator, destroys_its_locals_once_wherever_it_ends) {
   auto body = []() -> async_generator<std::unique_ptr<int>> {
     const counted local(1);
