@@ -91,24 +91,20 @@ class async_generator_promise : public task_promise_base<void>, public recycled_
 // Runs the generator up to its next element. While it runs the frame is this operation's, so that a stop takes it down
 // like that of a task.
 template <class T>
-class advance_operation : waiting_root {
+class advance_operation : public waiting_root {
   using promise = async_generator_promise<T>;
 
  public:
   static constexpr const char* name = "the next element of an async_generator";
 
-  advance_operation(async_generator<T>& of, bool first) noexcept : waiting_root(on_ended), of_(of), first_(first) {
-    child = nullptr;
-  }
-  advance_operation(const advance_operation&) = delete;
-  advance_operation& operator=(const advance_operation&) = delete;
+  advance_operation(async_generator<T>& of, bool first) noexcept : of_(of), first_(first) {}
   // Movable until it is started.
   advance_operation(advance_operation&& other) noexcept : advance_operation(other.of_, other.first_) {}
+  advance_operation& operator=(advance_operation&&) = delete;
   ~advance_operation() {
     if (child) child.destroy();
   }
 
-  void attach(strand& on) noexcept { on_ = &on; }
   bool ready() const {
     if (!of_.can_advance(first_)) [[unlikely]]
       throw_exception<std::logic_error>(
@@ -119,19 +115,8 @@ class advance_operation : waiting_root {
   bool start(resumable& node) noexcept {
     child = std::exchange(of_.frame_, nullptr);
     of_.begun_ = true;
-    its_promise().start_as_root(*this, *on_);
-    waiter_ = &node;
-    phase_ = phase::starting;
-    child.resume();
-    if (phase_ == phase::ended) return false;
-    phase_ = phase::started;
-    return true;
+    return run_child(its_promise(), node);
   }
-
-  // The generator's innermost wait is what a stop withdraws.
-  static constexpr bool always_too_late = true;
-  cancel_result cancel() noexcept { return cancel_result::too_late; }
-  bool stopped() const noexcept { return how_ == frame_end::stopped; }
 
   typename async_generator<T>::iterator get() {
     promise& at = its_promise();
@@ -145,22 +130,9 @@ class advance_operation : waiting_root {
   }
 
  private:
-  enum class phase : unsigned char { idle, starting, started, ended };
-
   promise& its_promise() const noexcept { return std::coroutine_handle<promise>::from_address(child.address()).promise(); }
 
-  static void on_ended(root_link& link, frame_end how) noexcept {
-    auto& self = static_cast<advance_operation&>(link);
-    self.how_ = how;
-    const bool at_once = self.phase_ == phase::starting;
-    self.phase_ = phase::ended;
-    if (!at_once) wake(*self.waiter_);
-  }
-
   async_generator<T>& of_;
-  strand* on_ = nullptr;
-  phase phase_ = phase::idle;
-  frame_end how_ = frame_end::completed;
   const bool first_;
 };
 

@@ -376,4 +376,43 @@ TEST(foreign_coroutine, may_not_await_ours_outside_a_runtime) {
   refused.end();
 }
 
+TEST(foreign_coroutine, may_be_destroyed_while_it_waits_for_what_can_be_withdrawn) {
+  counted::alive = 0;
+  auto deep = [](counted) -> task<> {
+    const counted local(2);
+    co_await sleep_for(std::chrono::hours(1));
+    ADD_FAILURE() << "went on";
+  };
+  auto deeper = [&]() -> task<> {
+    const counted local(1);
+    co_await deep(counted(3));
+  };
+  auto body = [&](bool in_a_task) -> theirs {
+    const counted local(0);
+    if (in_a_task) co_await deeper();
+    co_await sleep_for(std::chrono::hours(1));
+  };
+  run([&]() -> task<> {
+    theirs at_an_operation = body(false);
+    theirs in_a_task = body(true);
+    co_await yield_now();
+    EXPECT_EQ(counted::alive, 6);
+    at_an_operation.end();
+    EXPECT_EQ(counted::alive, 5);
+    in_a_task.end();
+    EXPECT_EQ(counted::alive, 0);
+  }());
+}
+
+TEST(foreign_coroutine_death, must_not_be_destroyed_when_it_is_too_late_to_withdraw) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  auto body = []() -> theirs { co_await yield_now(); };
+  EXPECT_DEATH(run([&]() -> task<> {
+                 theirs ready = body();
+                 ready.end();
+                 co_return;
+               }()),
+               "can no longer be withdrawn");
+}
+
 }  // namespace

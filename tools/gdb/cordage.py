@@ -325,7 +325,7 @@ class World:
             continuation = link["continuation"].word()
             if continuation:
                 return CoroutineFrame(continuation)
-            if "task_operation<" not in symbol_at(link.derived("detail::root_link")["ended"]):
+            if "waiting_root::" not in symbol_at(link.derived("detail::root_link")["ended"]):
                 return None
             return self.whose(link.derived("detail::waiting_root")["waiter_"])
         if at.contains(at.whole["on"].address):  # spawned, with its strand; not awaited

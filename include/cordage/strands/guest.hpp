@@ -43,6 +43,10 @@ class guest_awaiter : coroutine_node<wait> {
   explicit guest_awaiter(Op&& op) : op_(static_cast<Op&&>(op)) {}
   guest_awaiter(const guest_awaiter&) = delete;
   guest_awaiter& operator=(const guest_awaiter&) = delete;
+  // The coroutine may be destroyed while it waits, as ours may not.
+  ~guest_awaiter() {
+    if (under_way_) [[unlikely]] withdraw();
+  }
 
   bool await_ready() const noexcept { return false; }
 
@@ -65,6 +69,7 @@ class guest_awaiter : coroutine_node<wait> {
     run = completed<Promise>;
     type = &type_of<Promise>;
     strand_->waiting_on = this;
+    under_way_ = true;
     if (op_.start(*this)) return std::noop_coroutine();
     return over<Promise>();
   }
@@ -81,6 +86,7 @@ class guest_awaiter : coroutine_node<wait> {
  private:
   template <class Promise>
   std::coroutine_handle<> over() noexcept {
+    under_way_ = false;
     strand_->wait_over();
     return was_stopped(op_) ? stopped_handle<Promise>() : waiter_;
   }
@@ -100,11 +106,24 @@ class guest_awaiter : coroutine_node<wait> {
   static void completed(resumable& node) {
     static_cast<guest_awaiter&>(node).template over<Promise>().resume();
   }
+  // The innermost wait is this one, or one of a task of ours, whose frames are destroyed then.
+  void withdraw() noexcept {
+    wait* const innermost = strand_->waiting_on;
+    expects(innermost != nullptr && innermost->type->cancel(*innermost) == cancel_result::withdrawn,
+            "a coroutine was destroyed while it awaited what can no longer be withdrawn; stop it, and wait for its end");
+    if constexpr (requires { op_.forget_waiter(); }) {
+      op_.forget_waiter();
+      if (innermost != this) innermost->type->stopped(*innermost);
+    }
+    strand_->wait_over();
+  }
+
   // For the walk that stops the strand.
   static cancel_result cancel(wait& w) noexcept { return static_cast<guest_awaiter&>(w).op_.cancel(); }
   template <class Promise>
   static void stopped(wait& w) noexcept {
     auto& self = static_cast<guest_awaiter&>(w);
+    self.under_way_ = false;
     self.strand_->wait_over();
     self.template stopped_handle<Promise>().resume();
   }
@@ -112,6 +131,7 @@ class guest_awaiter : coroutine_node<wait> {
   static constexpr wait_type type_of{cancel, stopped<Promise>, nullptr, operation_name<std::remove_reference_t<Op>>};
 
   guest_strand* strand_ = nullptr;
+  bool under_way_ = false;
   bool stopped_ = false;
   Op op_;
 };

@@ -56,22 +56,65 @@ class task_promise<void> : public task_promise_base<void> {
   void return_void() noexcept { value.set_value(); }
 };
 
-// Whoever waits for a task without being a coroutine: a fiber, a combinator.
-struct waiting_root : root_link {
-  using root_link::root_link;
+// Runs a coroutine as an operation, where no coroutine awaits it: in a fiber, in a combinator. On the strand it is attached
+// to.
+class waiting_root : public root_link {
+ public:
+  void attach(strand& on) noexcept { on_ = &on; }
+
+  // The coroutine's innermost wait is what a stop withdraws, not this one.
+  static constexpr bool always_too_late = true;
+  cancel_result cancel() noexcept { return cancel_result::too_late; }
+
+  bool stopped() const noexcept { return how_ == frame_end::stopped; }
+
+  // For a waiter that is being destroyed, right before the coroutine's innermost wait is stopped.
+  void forget_waiter() noexcept {
+    ended = [](root_link&, frame_end) noexcept {};
+  }
+
+ protected:
+  waiting_root() noexcept : root_link(on_ended) { child = nullptr; }
+  ~waiting_root() = default;
+
+  // The body runs inside of this until its first real wait. If it ends or yields before, the awaiter goes on without a hop.
+  bool run_child(promise_base& promise, resumable& node) noexcept {
+    promise.start_as_root(*this, *on_);
+    waiter_ = &node;
+    phase_ = phase::starting;
+    child.resume();
+    if (phase_ == phase::ended) return false;
+    phase_ = phase::started;
+    return true;
+  }
+
+ private:
+  enum class phase : unsigned char { idle, starting, started, ended };
+
+  static void on_ended(root_link& link, frame_end how) noexcept {
+    auto& self = static_cast<waiting_root&>(link);
+    self.how_ = how;
+    const bool at_once = self.phase_ == phase::starting;
+    self.phase_ = phase::ended;
+    if (!at_once) wake(*self.waiter_);
+  }
+
+  strand* on_ = nullptr;
   resumable* waiter_ = nullptr;
+  // Plain, since a strand's coroutines run where start runs: with one worker nothing can end in between.
+  phase phase_ = phase::idle;
+  frame_end how_ = frame_end::completed;
 };
 
-// Starts a task as an operation, where no coroutine awaits it. Runs on the strand it is attached to.
 template <class Promise>
-class task_operation : waiting_root {
+class task_operation : public waiting_root {
   using value_type = typename Promise::value_type;
 
  public:
   static constexpr const char* name = "a task";
 
   // An async has no frame where there was no memory for it.
-  explicit task_operation(std::coroutine_handle<> frame) noexcept : waiting_root(on_ended) {
+  explicit task_operation(std::coroutine_handle<> frame) noexcept {
     child = frame;
     if constexpr (is_result<value_type>) {
       if (!frame) std::construct_at(&failure, errc::out_of_memory);
@@ -86,29 +129,11 @@ class task_operation : waiting_root {
     child.destroy();
   }
 
-  void attach(strand& on) noexcept { on_ = &on; }
-
   bool ready() const noexcept {
     if constexpr (is_result<value_type>) return !child;
     return false;
   }
-
-  // The body runs inside start until its first real wait. If it ends there the awaiter goes on without a hop.
-  bool start(resumable& node) noexcept {
-    child_promise().start_as_root(*this, *on_);
-    waiter_ = &node;
-    phase_ = phase::starting;
-    child.resume();
-    if (phase_ == phase::ended) return false;
-    phase_ = phase::started;
-    return true;
-  }
-
-  // Its innermost wait is what a stop withdraws, not this one.
-  static constexpr bool always_too_late = true;
-  cancel_result cancel() noexcept { return cancel_result::too_late; }
-
-  bool stopped() const noexcept { return how_ == frame_end::stopped; }
+  bool start(resumable& node) noexcept { return run_child(child_promise(), node); }
 
   value_type get() {
     if constexpr (is_result<value_type>) {
@@ -118,22 +143,7 @@ class task_operation : waiting_root {
   }
 
  private:
-  enum class phase : unsigned char { idle, starting, started, ended };
-
   Promise& child_promise() noexcept { return std::coroutine_handle<Promise>::from_address(child.address()).promise(); }
-
-  static void on_ended(root_link& link, frame_end how) noexcept {
-    auto& self = static_cast<task_operation&>(link);
-    self.how_ = how;
-    const bool at_once = self.phase_ == phase::starting;
-    self.phase_ = phase::ended;
-    if (!at_once) wake(*self.waiter_);
-  }
-
-  strand* on_ = nullptr;
-  // Plain, since a strand's coroutines run where start runs: with one worker nothing can end in between.
-  phase phase_ = phase::idle;
-  frame_end how_ = frame_end::completed;
 };
 
 }  // namespace cordage::detail
