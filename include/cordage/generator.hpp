@@ -86,7 +86,6 @@ class generator_promise : public recycled_frame {
   // The outermost one's exception goes to whoever iterates.
   void unhandled_exception() {
     if (link_ == nullptr) {
-      failed_ = true;
       value_ = nullptr;
       rethrow_current();
     }
@@ -164,7 +163,7 @@ class generator_promise : public recycled_frame {
 
   // Destroys the outermost one with all that are inside of it. Iterative: a million frames need no stack.
   void destroy_all() noexcept {
-    for (handle at = innermost_; at != nullptr && &at.promise() != this && !failed_;) {
+    for (handle at = innermost_; at != nullptr && &at.promise() != this;) {
       generator_link<T>& link = *at.promise().link_;
       at = handle::from_promise(*link.parent);
       std::exchange(link.child, nullptr).destroy();
@@ -182,7 +181,6 @@ class generator_promise : public recycled_frame {
   pointer value_ = nullptr;           // of the outermost one: what was yielded last
   handle innermost_ = nullptr;        // of the outermost one: null before begin()
   generator_link<T>* link_ = nullptr;  // of inner ones
-  bool failed_ = false;
 };
 
 }  // namespace detail

@@ -73,9 +73,7 @@ class [[nodiscard]] promise {
     return *this;
   }
   ~promise() {
-    if (state_ == nullptr) return;
-    if (!future_taken_) state_->release();  // there is no other end
-    set_error(errc::broken_promise);
+    if (valid()) set_error(errc::broken_promise);
   }
 
   // The other end; once.
@@ -104,6 +102,7 @@ class [[nodiscard]] promise {
   void complete(Set&& set) {
     detail::expects(valid(), "a promise was set that had been set or moved from before");
     state_->complete(std::forward<Set>(set));
+    if (!future_taken_) state_->release();  // there will be no other end
     std::exchange(state_, nullptr)->release();
   }
 

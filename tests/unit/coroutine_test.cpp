@@ -453,6 +453,15 @@ TEST(coroutine_death, goes_on_on_another_thread_only_to_be_told_not_to) {
     std::thread([&] { c.resume(); }).join();
   };
   EXPECT_DEATH(resume_elsewhere(), "another thread");
+  const auto resume_when_the_thread_has_ended = [] {
+    std::optional<coroutine<int>> c;
+    std::thread([&] {
+      c.emplace(count_to, 2);
+      c->resume();
+    }).join();
+    c->resume();
+  };
+  EXPECT_DEATH(resume_when_the_thread_has_ended(), "another thread");
 }
 
 TEST(coroutine_death, must_not_be_destroyed_while_it_runs) {

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cordage/async_generator.hpp>
 #include <cordage/fiber.hpp>
 #include <cordage/runtime.hpp>
 #include <cordage/task.hpp>
@@ -367,6 +368,27 @@ TEST(foreign_coroutine, is_told_of_a_stop_where_its_promise_can_hear) {
   EXPECT_EQ(counted::alive, 1);
   waiting->frame.destroy();
   EXPECT_EQ(counted::alive, 0);
+}
+
+TEST(foreign_coroutine, is_thrown_what_an_operation_throws_before_it_waits) {
+  auto none = []() -> async_generator<int> { co_return; };
+  bool refused = false;
+  auto body = [&]() -> theirs {
+    auto sequence = none();
+    auto at = co_await sequence.begin();
+    try {
+      co_await ++at;
+    } catch (const std::logic_error&) {
+      refused = true;
+    }
+  };
+  std::optional<theirs> running;
+  run([&]() -> task<> {
+    running = body();
+    co_return;
+  }());  // ends: no wait is left over
+  EXPECT_TRUE(refused);
+  running->end();
 }
 
 TEST(foreign_coroutine, may_not_await_ours_outside_a_runtime) {

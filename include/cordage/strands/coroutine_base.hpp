@@ -64,13 +64,16 @@ class coroutine_base : public stackful {
       if (!is(at_rest::not_begun)) return resume_rarely();
       begin();
     }
-    if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
     coroutine_base* last = last_resumed_;
-    // The compiler must not see that they are equal. Where they are, this is the coroutine's thread.
+    // The compiler must not see that they are equal. Where they are, this is the coroutine's thread; only there, and once
+    // that is checked, are its exceptions looked at.
     if (computed_here(last) != this) [[unlikely]] {
       check_thread();
+      if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
       become_current();
       last = this;
+    } else if (exceptions_.any_now()) [[unlikely]] {
+      return resume_rarely();
     }
     coroutine_base& self = *computed_here(last);
     self.sanitizer_.before_enter(self.sanitizer_);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <coroutine>
+#include <exception>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -65,7 +66,13 @@ class guest_awaiter : coroutine_node<wait> {
       strand_->wait_over();
       return stopped_handle<Promise>();
     }
-    if (op_.ready()) return over<Promise>();
+    bool ready = false;
+    catching([&] { ready = op_.ready(); },
+             [&](std::exception_ptr thrown) {
+               strand_->wait_over();
+               std::rethrow_exception(std::move(thrown));
+             });
+    if (ready) return over<Promise>();
     run = completed<Promise>;
     type = &type_of<Promise>;
     strand_->waiting_on = this;
