@@ -16,6 +16,7 @@ LAYERS = ["base", "context", "strands", "sync", "runtime", "io", "net"]  # folde
 # The layer of each header that stands directly in include/cordage. A new public header gets its entry here.
 PUBLIC_HEADERS = {
     "result.hpp": 0,
+    "frames.hpp": 0,
     "stack_options.hpp": 0,
     "async_generator.hpp": 2,
     "checked.hpp": 2,

@@ -146,7 +146,7 @@ class advance_operation : public waiting_root {
 // coroutine throws, which then has ended; std::logic_error for begin() a second time and ++ past the end. Both resume on
 // the executor of the strand that waits. Stop withdraws what the coroutine waits for, and destroys the coroutine.
 template <class T>
-class [[nodiscard]] async_generator {
+class [[nodiscard]] CORDAGE_COROUTINE_TYPE async_generator {
  public:
   using promise_type = detail::async_generator_promise<T>;
 
@@ -244,7 +244,7 @@ task<> each_element(Generator generator, F f) {
 // Calls f with each element, and waits for what f returns where that is a task; ends early where f, or its task, gives
 // false. A task, to be awaited in either style. The generator and f are kept in it; an lvalue is referred to.
 template <class Generator, class F>
-[[nodiscard]] task<> for_each(Generator&& generator, F&& f) {
+[[nodiscard]] CORDAGE_COROUTINE_WRAPPER task<> for_each(Generator&& generator, F&& f) {
   detail::require_safe_closure<F>();
   return detail::each_element<Generator, F>(std::forward<Generator>(generator), std::forward<F>(f));
 }

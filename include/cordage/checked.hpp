@@ -3,7 +3,8 @@
 //   task<>  t: auto n = co_await !peer.read_some(buffer);      async<> a: the same
 //   fiber:     auto n = await(!peer.read_some(buffer));
 //
-// For whatever completes with a result<T>. In a coroutine whose own value is a result the error completes that
+// For whatever completes with a result<T>, or another std::expected whose error converts to std::error_code. In a
+// coroutine whose own value is a result, or an expected whose error std::error_code converts to, the error completes that
 // coroutine, without exceptions: the statements after it do not run, the frame is destroyed, and so on outwards
 // through callers that also said `!`. In any other task, and in a fiber, it is thrown as std::system_error.
 //
@@ -31,10 +32,10 @@ class [[nodiscard]] checked_awaitable {
 namespace detail {
 
 template <class X>
-concept gives_result = operation_like<X> && is_result<await_result<X>>;
+concept gives_result = operation_like<X> && gives_error<await_result<X>>;
 
 template <class X>
-concept gives_result_of_bool = gives_result<X> && std::is_same_v<await_result<X>, result<bool>>;
+concept gives_result_of_bool = gives_result<X> && std::is_same_v<typename await_result<X>::value_type, bool>;
 
 template <class T>
 inline constexpr bool is_checked = false;

@@ -7,6 +7,7 @@
 #include <cordage/endpoint.hpp>
 #include <cordage/failure.hpp>
 #include <cordage/fiber.hpp>
+#include <cordage/frames.hpp>
 #include <cordage/generator.hpp>
 #include <cordage/join_handle.hpp>
 #include <cordage/promise.hpp>

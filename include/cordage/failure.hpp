@@ -50,7 +50,7 @@ namespace detail {
 template <class T>
 failure failure_of(outcome<T>& ended) {
   if (ended.state() == outcome_state::exception) return failure(ended.exception());
-  if constexpr (is_result<T>) {
+  if constexpr (gives_error<T>) {
     if (ended.state() == outcome_state::value && !ended.value()) return failure(ended.value().error());
   }
   return {};

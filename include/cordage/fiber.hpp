@@ -81,7 +81,7 @@ CORDAGE_ALWAYS_INLINE decltype(auto) await(X&& x) {
 
 // A result is to be looked at.
 template <class X>
-  requires(detail::awaitable_here<X> && detail::is_result<detail::awaited_value<X>>)
+  requires(detail::awaitable_here<X> && detail::is_expected<detail::awaited_value<X>>)
 [[nodiscard]] CORDAGE_ALWAYS_INLINE auto await(X&& x) {
   return detail::await_here(std::forward<X>(x));
 }
@@ -124,9 +124,9 @@ void run_on_fiber(fiber_base& self, outcome<R>& into, Call& call) noexcept {
         }
       },
       [&](std::exception_ptr exception) {
-        if constexpr (is_result<R> && config::hosted) {
+        if constexpr (takes_error<R> && config::hosted) {
           catching_special<std::system_error>([&] { std::rethrow_exception(exception); },
-                                              [&](std::system_error& e) { into.set_value(std::unexpected(e.code())); },
+                                              [&](std::system_error& e) { into.set_value(failed_as<R>(e.code())); },
                                               [&](std::exception_ptr other) { into.set_exception(std::move(other)); });
         } else {
           into.set_exception(std::move(exception));

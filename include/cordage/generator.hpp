@@ -192,7 +192,7 @@ class generator_promise : public recycled_frame {
 // begin() runs up to the first element, once; both it and ++ throw what the coroutine throws, which then has ended. ++ past
 // the end is a broken promise. Calling a generator throws std::bad_alloc where there is no memory for its frame.
 template <class T>
-class [[nodiscard]] generator : public std::ranges::view_base {
+class [[nodiscard]] CORDAGE_COROUTINE_TYPE generator : public std::ranges::view_base {
  public:
   using promise_type = detail::generator_promise<T>;
 

@@ -15,8 +15,9 @@ struct joined {
   using type = result<T>;
 };
 template <class T>
-struct joined<result<T>> {
-  using type = result<T>;
+  requires takes_error<T>
+struct joined<T> {
+  using type = T;
 };
 template <class T>
 struct joined<T&> {
@@ -61,7 +62,7 @@ class join_handle {
   cancel_result cancel() noexcept { return strand_->leave(*waiter_); }
 
   typename detail::joined<T>::type get() {
-    if (strand_->value.state() == detail::outcome_state::stopped) return detail::fail(errc::stopped);
+    if (strand_->value.state() == detail::outcome_state::stopped) return detail::failed_as<typename detail::joined<T>::type>(errc::stopped);
     if constexpr (std::is_void_v<T>) {
       strand_->value.take();
       return {};

@@ -22,14 +22,33 @@ using std::unexpected;
 namespace detail {
 
 template <class T>
-inline constexpr bool is_result = false;
+inline constexpr bool is_expected = false;
+template <class T, class E>
+inline constexpr bool is_expected<std::expected<T, E>> = true;
+
+// An expected may have an error of another type. It gives errors to code that passes errors on if that type converts to
+// error, and takes them if error converts to that type.
 template <class T>
-inline constexpr bool is_result<std::expected<T, error>> = true;
+inline constexpr bool gives_error = false;
+template <class T, class E>
+inline constexpr bool gives_error<std::expected<T, E>> = std::is_convertible_v<E, error>;
+template <class T>
+inline constexpr bool takes_error = false;
+template <class T, class E>
+inline constexpr bool takes_error<std::expected<T, E>> = std::is_convertible_v<error, E>;
 
 // An error of whatever kind as the error of a result: fail(errc::closed), fail(std::error_code{...}).
 template <class Code>
 [[nodiscard]] auto fail(Code code) noexcept {
   return std::unexpected<error>(error(code));
+}
+
+// An error of ours as an expected that takes it.
+template <class Expected>
+  requires takes_error<Expected>
+[[nodiscard]] Expected failed_as(error code) {
+  typename Expected::error_type converted = code;
+  return Expected(std::unexpect, std::move(converted));
 }
 
 }  // namespace detail

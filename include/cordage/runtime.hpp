@@ -127,8 +127,8 @@ auto runtime::run_to_end(X&& x) {
   detail::launch(*core_, *root, root->first_node());
   loop();
   if (root->value.state() == detail::outcome_state::stopped) {
-    if constexpr (detail::is_result<value>) {
-      return value(detail::fail(errc::stopped));
+    if constexpr (detail::takes_error<value>) {
+      return detail::failed_as<value>(errc::stopped);
     } else {
       throw stopped_error();
     }

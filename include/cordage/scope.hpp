@@ -104,7 +104,7 @@ class scope_operation final : scope {
   // Calls the function where it is kept: here.
   struct call_function {
     scope_operation* self;
-    call operator()() const { return self->function_object_(static_cast<scope&>(*self)); }
+    CORDAGE_COROUTINE_WRAPPER call operator()() const { return self->function_object_(static_cast<scope&>(*self)); }
   };
 
  public:
@@ -141,8 +141,8 @@ class scope_operation final : scope {
 
   value get() {
     if (first_failure_) {
-      if constexpr (is_result<value>) {
-        if (first_failure_.exception() == nullptr) return fail(first_failure_.error());
+      if constexpr (takes_error<value>) {
+        if (first_failure_.exception() == nullptr) return failed_as<value>(first_failure_.error());
       }
       first_failure_.raise();
     }

@@ -46,7 +46,7 @@ result<listener> bind_text(std::string_view where);
 // on_error(const failure&) is called on the worker with what a handler failed with and must not throw; without one,
 // failures of the peer's making are dropped and others written to standard error.
 template <class Handler, class OnError = detail::report_failure>
-[[nodiscard]] async<> serve(listener accepts_from, Handler&& handler, const serve_options& options = {},
+[[nodiscard]] CORDAGE_COROUTINE_WRAPPER async<> serve(listener accepts_from, Handler&& handler, const serve_options& options = {},
                             OnError&& on_error = {}) {
   detail::check_functions<Handler, OnError>();
   return detail::serve<std::decay_t<Handler>, std::decay_t<OnError>>(
@@ -55,7 +55,7 @@ template <class Handler, class OnError = detail::report_failure>
 
 // The same on "ADDRESS:PORT", as endpoint::parse takes it. Binds at once; a failure to is what awaiting gives.
 template <class Handler, class OnError = detail::report_failure>
-[[nodiscard]] async<> serve(std::string_view where, Handler&& handler, const serve_options& options = {},
+[[nodiscard]] CORDAGE_COROUTINE_WRAPPER async<> serve(std::string_view where, Handler&& handler, const serve_options& options = {},
                             OnError&& on_error = {}) {
   detail::check_functions<Handler, OnError>();
   return detail::serve<std::decay_t<Handler>, std::decay_t<OnError>>(

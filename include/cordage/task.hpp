@@ -54,7 +54,7 @@ class frame_owner {
 // Its value may be anything, also nothing, a reference or a result. An exception that leaves the body is stored and
 // thrown at the co_await, also when T is a result.
 template <class T = void>
-class [[nodiscard]] task {
+class [[nodiscard]] CORDAGE_COROUTINE_TYPE task {
  public:
   class promise_type;
 
@@ -91,7 +91,7 @@ class task<T>::promise_type : public detail::task_promise<T>, public detail::rec
 // and a frame that cannot be allocated is the error errc::out_of_memory. The body ends in `co_return value` or
 // `co_return unexpected{e}`; `co_return {}` is for async<> only.
 template <class T = void>
-class [[nodiscard]] async {
+class [[nodiscard]] CORDAGE_COROUTINE_TYPE async {
  public:
   class promise_type;
 
@@ -124,7 +124,7 @@ class async<T>::promise_type : public detail::task_promise_base<result<T>>, publ
 
   // Without a default for U: `co_return {}` would be a value nobody meant.
   template <class U>
-    requires(!std::is_void_v<T> && std::is_constructible_v<result<T>, U &&>)
+    requires(!std::is_void_v<T> && std::is_convertible_v<U &&, result<T>>)
   void return_value(U&& given) noexcept {
     this->value.set_value(std::forward<U>(given));
   }

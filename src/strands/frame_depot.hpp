@@ -16,6 +16,13 @@ class frame_depot {
   // Up to `most` blocks of `size`, a multiple of 64, chained; null when memory is exhausted.
   static free_block* take(std::size_t size, std::size_t most) noexcept;
   static void give_back(free_block* chain) noexcept;
+
+  // In bytes: what there is of spans, and what of that is with the threads.
+  struct holdings {
+    std::size_t reserved = 0;
+    std::size_t lent = 0;
+  };
+  static holdings held() noexcept;
 };
 
 }  // namespace cordage::detail

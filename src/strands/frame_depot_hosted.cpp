@@ -50,6 +50,7 @@ span& span_of(free_block* block) noexcept {
 struct depot {
   std::mutex mutex;
   intrusive_list<span> with_blocks[frame_recycler::largest / step];
+  frame_depot::holdings held;
 
   intrusive_list<span>& list_of(std::size_t size) noexcept { return with_blocks[size / step - 1]; }
 };
@@ -84,6 +85,7 @@ free_block* frame_depot::take(std::size_t size, std::size_t most) noexcept {
     if (spans.empty()) {
       span* const fresh = make_span(size);
       if (fresh == nullptr) break;
+      from.held.reserved += span_size;
       spans.push_back(*fresh);
     }
     span& source = spans.front();
@@ -91,6 +93,7 @@ free_block* frame_depot::take(std::size_t size, std::size_t most) noexcept {
       *last = source.take_one();
       last = &(*last)->next;
       ++taken;
+      from.held.lent += size;
     }
     if (!source.has_blocks()) source.unlink();
   }
@@ -107,9 +110,19 @@ void frame_depot::give_back(free_block* chain) noexcept {
     span& owner = span_of(block);
     intrusive_list<span>& spans = to.list_of(owner.block_size);
     owner.put_back(block);
+    to.held.lent -= owner.block_size;
     if (!owner.linked()) spans.push_back(owner);
-    if (owner.on_loan == 0 && &owner != &spans.front()) release(owner);
+    if (owner.on_loan == 0 && &owner != &spans.front()) {
+      release(owner);
+      to.held.reserved -= span_size;
+    }
   }
+}
+
+frame_depot::holdings frame_depot::held() noexcept {
+  depot& of = the_depot();
+  const std::lock_guard lock(of.mutex);
+  return of.held;
 }
 
 }  // namespace cordage::detail

@@ -41,6 +41,13 @@ void* frame_recycler::allocate_slowly(std::size_t size) noexcept {
   return taken;
 }
 
+std::size_t frame_recycler::kept() noexcept {
+  if (mine.state != keeping::begun) return 0;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < classes; ++i) bytes += (blocks_kept - mine.lists[i].room) * (i + 1) * step;
+  return bytes;
+}
+
 // Half of a list that is full goes back, the half that was used less recently.
 void frame_recycler::deallocate_slowly(void* block, std::size_t size) noexcept {
   if (config::sanitized || size > largest) return ::operator delete(block, std::align_val_t{step});
@@ -52,3 +59,12 @@ void frame_recycler::deallocate_slowly(void* block, std::size_t size) noexcept {
 }
 
 }  // namespace cordage::detail
+
+namespace cordage {
+
+frame_statistics current_frame_statistics() noexcept {
+  const detail::frame_depot::holdings held = detail::frame_depot::held();
+  return {held.reserved, held.lent, detail::frame_recycler::kept()};
+}
+
+}  // namespace cordage

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cordage/frames.hpp>
 #include <cordage/runtime.hpp>
 #include <cordage/task.hpp>
 
@@ -23,6 +24,30 @@ TEST(frame_recycler, hands_out_what_was_freed_last_of_the_same_size_class) {
   EXPECT_EQ(frame_recycler::allocate(128), block);
   EXPECT_NE(frame_recycler::allocate(128), block);
   frame_recycler::deallocate(block, 128);
+}
+
+TEST(frame_recycler, says_what_it_has_reserved_lent_and_kept) {
+  if (cordage::config::sanitized) {
+    EXPECT_EQ(cordage::current_frame_statistics().kept, 0U);
+    return;
+  }
+  // On a thread of its own: it begins with nothing, and at its end all it kept is given back.
+  const cordage::frame_statistics before = cordage::current_frame_statistics();
+  std::thread([&] {
+    EXPECT_EQ(cordage::current_frame_statistics().kept, 0U);
+    std::vector<void*> blocks(1000);
+    for (void*& block : blocks) block = frame_recycler::allocate(1000);
+    const cordage::frame_statistics in_use = cordage::current_frame_statistics();
+    EXPECT_GE(in_use.reserved - before.reserved, 1000U * 1024);
+    EXPECT_EQ(in_use.lent - before.lent - in_use.kept, 1000U * 1024);
+    for (void* const block : blocks) frame_recycler::deallocate(block, 1000);
+    const cordage::frame_statistics kept = cordage::current_frame_statistics();
+    EXPECT_EQ(kept.kept, kept.lent - before.lent);
+    EXPECT_GE(kept.kept, 1000U * 1024);
+  }).join();
+  const cordage::frame_statistics after = cordage::current_frame_statistics();
+  EXPECT_EQ(after.lent, before.lent);
+  EXPECT_LE(after.reserved - before.reserved, 32U * 1024);  // one span stays
 }
 
 TEST(frame_recycler, takes_blocks_of_every_size) {

@@ -24,10 +24,19 @@ task<int> child_task(std::string& log, int turns, int value) {
   log += std::to_string(value);
   co_return value;
 }
+struct counter {
+  task<int> add(int by) { co_return total += by; }
+  int total = 40;
+};
 int child_fiber(std::string& log, int turns, int value) {
   for (int i = 0; i < turns; ++i) await(yield_now());
   log += std::to_string(value);
   return value;
+}
+
+TEST(with_scope, starts_member_functions) {
+  counter of;
+  EXPECT_EQ(run(with_scope([&](scope& children) -> task<int> { co_return co_await !children.spawn(&counter::add, &of, 2); })), 42);
 }
 
 TEST(with_scope, completes_when_the_function_and_all_children_have_ended) {

@@ -93,6 +93,17 @@
 // The same for those that may throw: an unwinder restores only the registers of the ordinary convention.
 #define CORDAGE_RARELY_THROWS __attribute__((cold, noinline))
 
+// Defined by whoever wants clang's warnings of references that a lazy coroutine outlives. Not always on: clang then takes
+// every function that returns a task and is no coroutine for an error unless it is marked as a wrapper, std::function's and
+// std::invoke's own included.
+#if defined(CORDAGE_LIFETIME_WARNINGS) && defined(__clang__)
+#define CORDAGE_COROUTINE_TYPE [[clang::coro_return_type, clang::coro_lifetimebound]]
+#define CORDAGE_COROUTINE_WRAPPER [[clang::coro_wrapper, clang::coro_disable_lifetimebound]]
+#else
+#define CORDAGE_COROUTINE_TYPE
+#define CORDAGE_COROUTINE_WRAPPER
+#endif
+
 namespace cordage::config {
 
 inline constexpr bool hosted = CORDAGE_HOSTED;

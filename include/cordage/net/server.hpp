@@ -119,7 +119,7 @@ class server_of final : public server {
  private:
   struct call_handler {
     Handler* handler;
-    decltype(auto) operator()(stream peer) const { return (*handler)(std::move(peer)); }
+    CORDAGE_COROUTINE_WRAPPER decltype(auto) operator()(stream peer) const { return (*handler)(std::move(peer)); }
   };
   struct call_on_error {
     OnError* on_error;

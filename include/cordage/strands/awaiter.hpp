@@ -73,7 +73,7 @@ class awaiter : coroutine_node<node_for<Op>> {
   using operation_type = std::remove_reference_t<Op>;
   using result_type = decltype(std::declval<operation_type&>().get());
   static constexpr bool propagates = Mode == error_mode::propagate;
-  static constexpr bool leaves_result = Mode == error_mode::give && is_result<std::remove_cvref_t<result_type>>;
+  static constexpr bool leaves_result = Mode == error_mode::give && is_expected<std::remove_cvref_t<result_type>>;
   static constexpr bool withdrawable = can_be_withdrawn<operation_type>;
 
   // Whether a complete operation may still keep the coroutine from going on.
@@ -210,7 +210,7 @@ class task_awaiter : task_link {
   // Takes the frame over. An async has none where there was no memory for it.
   explicit task_awaiter(std::coroutine_handle<> frame) noexcept {
     child = frame;
-    if constexpr (is_result<value_type>) {
+    if constexpr (is_expected<value_type>) {
       propagates = Mode == error_mode::propagate;
       if (!frame) [[unlikely]] std::construct_at(&failure, errc::out_of_memory);
     }
@@ -222,14 +222,14 @@ class task_awaiter : task_link {
   }
 
   bool await_ready() const noexcept {
-    if constexpr (is_result<value_type> && Mode != error_mode::propagate) return !child;
+    if constexpr (takes_error<value_type> && Mode != error_mode::propagate) return !child;
     return false;
   }
 
   template <class Parent>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Parent> self) noexcept {
     Parent& by = self.promise();
-    if constexpr (is_result<value_type>) {
+    if constexpr (takes_error<value_type>) {
       if (!child) [[unlikely]] return propagate(by, failure);
     }
     if (by.stopping()) [[unlikely]] {
@@ -247,7 +247,7 @@ class task_awaiter : task_link {
   }
 
   [[nodiscard]] decltype(auto) await_resume()
-    requires(Mode == error_mode::give && is_result<value_type>)
+    requires(Mode == error_mode::give && is_expected<value_type>)
   {
     return taken();
   }
@@ -265,8 +265,8 @@ class task_awaiter : task_link {
   Child& child_promise() noexcept { return std::coroutine_handle<Child>::from_address(child.address()).promise(); }
 
   value_type taken() {
-    if constexpr (is_result<value_type>) {
-      if (!child) [[unlikely]] return fail(failure);
+    if constexpr (takes_error<value_type>) {
+      if (!child) [[unlikely]] return failed_as<value_type>(failure);
     }
     return take_from(*this, child_promise().value);
   }

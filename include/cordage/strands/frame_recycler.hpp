@@ -13,6 +13,7 @@
 
 #include <cordage/base/config.hpp>
 #include <cordage/base/kept_list.hpp>
+#include <cordage/frames.hpp>
 
 namespace cordage::detail {
 
@@ -22,12 +23,15 @@ struct free_block {
 
 class frame_recycler {
  public:
-  static constexpr std::size_t step = 64;       // sizes are rounded up to multiples of it
-  static constexpr std::size_t largest = 2048;  // larger blocks are not kept
+  static constexpr std::size_t step = frame_size_step;
+  static constexpr std::size_t largest = largest_recycled_frame;
 
   // Null when memory is exhausted.
   static void* allocate(std::size_t size) noexcept;
   static void deallocate(void* block, std::size_t size) noexcept;
+
+  // Bytes in the lists of this thread.
+  static std::size_t kept() noexcept;
 
  private:
   static constexpr std::size_t classes = largest / step;

@@ -143,7 +143,7 @@ struct final_awaiter {
   template <class Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) const noexcept {
     Promise& promise = self.promise();
-    if constexpr (is_result<typename Promise::value_type>) {
+    if constexpr (gives_error<typename Promise::value_type>) {
       if (promise.link->parent != nullptr && promise.link->propagates && promise.holds_error()) [[unlikely]]
         return propagate(promise, promise.value.value().error());
     }

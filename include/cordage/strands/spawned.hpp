@@ -140,8 +140,8 @@ class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, ro
     catching(
         [&] {
           self.child = (*self.call_)().release_frame();
-          if constexpr (is_result<T>) {
-            if (!self.child) self.value.set_value(fail(errc::out_of_memory));
+          if constexpr (takes_error<T>) {
+            if (!self.child) self.value.set_value(failed_as<T>(errc::out_of_memory));
           }
         },
         [&](std::exception_ptr exception) { self.value.set_exception(std::move(exception)); });
@@ -162,8 +162,8 @@ class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, ro
       std::exchange(self.child, {}).destroy();
     } else if (how == frame_end::stopped) {
       self.value.set_stopped();
-    } else if constexpr (is_result<T>) {
-      self.value.set_value(fail(self.failure));
+    } else if constexpr (takes_error<T>) {
+      self.value.set_value(failed_as<T>(self.failure));
     }
     self.conclude();
   }

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <functional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include <cordage/base/closure.hpp>
+#include <cordage/base/config.hpp>
 #include <cordage/strands/awaiter.hpp>
 
 namespace cordage::detail {
@@ -45,11 +47,18 @@ class stored_call {
   template <class G, class... As>
   explicit stored_call(G&& f, As&&... args) : f_(std::forward<G>(f)), args_(std::forward<As>(args)...) {}
 
-  decltype(auto) operator()() {
-    return std::apply([this](auto&... args) -> decltype(auto) { return std::invoke(f_, pass(args)...); }, args_);
-  }
+  CORDAGE_COROUTINE_WRAPPER decltype(auto) operator()() { return call(std::index_sequence_for<Args...>()); }
 
  private:
+  template <std::size_t... I>
+  CORDAGE_COROUTINE_WRAPPER decltype(auto) call(std::index_sequence<I...>) {
+    if constexpr (std::is_member_pointer_v<F>) {
+      return std::invoke(f_, pass(std::get<I>(args_))...);
+    } else {
+      return f_(pass(std::get<I>(args_))...);
+    }
+  }
+
   F f_;
   std::tuple<Args...> args_;
 };
@@ -88,7 +97,7 @@ concept awaitable_or_checked = requires(X&& x) { detail::value_when_awaited(std:
 
 // What gives a result when awaited, which nobody should drop by accident.
 template <class X>
-concept result_when_awaited = awaitable_or_checked<X> && is_result<decltype(detail::value_when_awaited(std::declval<X>()))>;
+concept result_when_awaited = awaitable_or_checked<X> && is_expected<decltype(detail::value_when_awaited(std::declval<X>()))>;
 
 // What can be stored in a strand of its own and awaited there.
 template <class X>

@@ -28,7 +28,7 @@ class task_promise_base : public promise_base {
   auto await_transform(X&& x) {
     using plain = std::remove_cvref_t<X>;
     if constexpr (is_checked<plain>) {
-      constexpr auto mode = is_result<T> ? error_mode::propagate : error_mode::raise;
+      constexpr auto mode = takes_error<T> ? error_mode::propagate : error_mode::raise;
       return make_awaiter<mode>(static_cast<decltype(plain::what)&&>(x.what), *this);
     } else {
       static_assert(awaitable_here<X>, "co_await: this cannot be awaited; it is no task, async, fiber or operation of cordage "
@@ -116,7 +116,7 @@ class task_operation : public waiting_root {
   // An async has no frame where there was no memory for it.
   explicit task_operation(std::coroutine_handle<> frame) noexcept {
     child = frame;
-    if constexpr (is_result<value_type>) {
+    if constexpr (takes_error<value_type>) {
       if (!frame) std::construct_at(&failure, errc::out_of_memory);
     }
   }
@@ -130,14 +130,14 @@ class task_operation : public waiting_root {
   }
 
   bool ready() const noexcept {
-    if constexpr (is_result<value_type>) return !child;
+    if constexpr (takes_error<value_type>) return !child;
     return false;
   }
   bool start(resumable& node) noexcept { return run_child(child_promise(), node); }
 
   value_type get() {
-    if constexpr (is_result<value_type>) {
-      if (!child) return fail(failure);
+    if constexpr (takes_error<value_type>) {
+      if (!child) return failed_as<value_type>(failure);
     }
     return take_from(*this, child_promise().value);
   }
