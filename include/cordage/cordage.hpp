@@ -17,6 +17,8 @@
 #include <cordage/serve.hpp>
 #include <cordage/signal.hpp>
 #include <cordage/stop.hpp>
+#include <cordage/suspend.hpp>
 #include <cordage/task.hpp>
 #include <cordage/tcp.hpp>
 #include <cordage/time.hpp>
+#include <cordage/when.hpp>

@@ -58,6 +58,7 @@ void coroutine_base::rethrow() { std::rethrow_exception(std::exchange(failure_, 
 
 void coroutine_base::unwind() {
   yields_ = nullptr;
+  unwinding_over_ = nullptr;
   throw_exception<stack_unwind>("a coroutine was destroyed, and without exceptions it cannot be unwound", *this);
 }
 

@@ -55,6 +55,9 @@ class executor {
   // See detail::wake.
   static void wake(resumable& node) noexcept;
 
+  // How many combinators are beginning their children at this moment, each inside the one before; see sync/combinator.hpp.
+  int nested_starts = 0;
+
  protected:
   ~executor() = default;
 

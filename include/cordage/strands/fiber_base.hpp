@@ -35,6 +35,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   static fiber_base* current() noexcept { return current_; }
 
   strand& its_strand() const noexcept { return *on; }
+  bool being_unwound() const noexcept { return unwound_by_ != nullptr; }
 
   // Queues its first run, as part of the given strand, which outlives it.
   void launch(strand& as) noexcept {
@@ -45,7 +46,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
 
   // Called by code on this fiber before each wait: throws if the strand has been stopped.
   CORDAGE_ALWAYS_INLINE void before_wait() {
-    if (home->any_stopping() && on->stopping()) [[unlikely]] stop_here();
+    if (home->any_stopping() && on->stopping()) [[unlikely]] unwind();
   }
 
   // Called when an operation was ready: gives others a turn when the budget of this one is spent.
@@ -103,7 +104,6 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   static void entry(void* self);
   CORDAGE_ALWAYS_INLINE void enter() noexcept;
   CORDAGE_ALWAYS_INLINE void left() noexcept;
-  void stop_here();
   void take_turn() noexcept;
 
   CORDAGE_ALWAYS_INLINE void leave() noexcept {
@@ -116,6 +116,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   sanitizer_fiber& inner_sanitizer() noexcept { return coroutine != nullptr ? sanitizer_of(*coroutine) : sanitizer_; }
 
   bool stopped_ = false;  // the wait ended by a stop; set before the fiber is entered
+  stop_shield unwinding_;  // what waits in destructors are shielded by
 
   static constinit thread_local fiber_base* current_;
 };
