@@ -16,7 +16,7 @@ namespace cordage {
 // errc::stopped.
 class stopped_error : public std::runtime_error {
  public:
-  stopped_error() : std::runtime_error("cordage: stopped") {}
+  stopped_error() : std::runtime_error("cordage: what was run was stopped, and has no result to tell it by") {}
 };
 
 }  // namespace cordage
