@@ -11,18 +11,7 @@ namespace cordage {
 namespace detail {
 
 template <class T>
-struct joined {
-  using type = result<T>;
-};
-template <class T>
-  requires takes_error<T>
-struct joined<T> {
-  using type = T;
-};
-template <class T>
-struct joined<T&> {
-  using type = result<std::reference_wrapper<T>>;
-};
+using joined = with_error<T>;
 
 }  // namespace detail
 

@@ -7,6 +7,7 @@
 #include <cordage/base/config.hpp>
 
 #include <expected>
+#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -36,6 +37,23 @@ template <class T>
 inline constexpr bool takes_error = false;
 template <class T, class E>
 inline constexpr bool takes_error<std::expected<T, E>> = std::is_convertible_v<error, E>;
+
+// What is given where a T is expected and a stop has to be told, too: T itself where it takes the error.
+template <class T>
+struct with_error {
+  using type = result<T>;
+};
+template <class T>
+  requires takes_error<T>
+struct with_error<T> {
+  using type = T;
+};
+template <class T>
+struct with_error<T&> {
+  using type = result<std::reference_wrapper<T>>;
+};
+template <class T>
+struct with_error<T&&> : with_error<T> {};
 
 // An error of whatever kind as the error of a result: fail(errc::closed), fail(std::error_code{...}).
 template <class Code>
