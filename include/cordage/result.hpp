@@ -67,6 +67,8 @@ struct made_result<T&> {
   using type = result<std::reference_wrapper<T>>;
 };
 template <class T>
+struct made_result<T&&> : made_result<T> {};
+template <class T>
 using as_result_of = typename made_result<T>::type;
 
 }  // namespace detail

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <cordage/base/exceptions.hpp>
 #include <cordage/join_handle.hpp>
 #include <cordage/runtime/poller.hpp>
 #include <cordage/stop.hpp>
@@ -130,7 +131,7 @@ auto runtime::run_to_end(X&& x) {
     if constexpr (detail::takes_error<value>) {
       return detail::failed_as<value>(errc::stopped);
     } else {
-      throw stopped_error();
+      detail::throw_exception<stopped_error>("what was run was stopped");
     }
   }
   return root->value.take();

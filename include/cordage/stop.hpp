@@ -32,7 +32,7 @@ namespace cordage {
 // errc::stopped.
 class stopped_error : public std::runtime_error {
  public:
-  stopped_error() : std::runtime_error("cordage: stopped") {}
+  stopped_error() : std::runtime_error("cordage: what was run was stopped, and has no result to tell it by") {}
 };
 
 // Tells whether a stop was requested. Copies are the same token; one made by default never tells of any. Any thread.

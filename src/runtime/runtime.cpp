@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include <cordage/base/exceptions.hpp>
 #include <cordage/runtime.hpp>
 #include <cordage/runtime/worker.hpp>
 #include <cordage/strands/frame_recycler.hpp>
@@ -33,7 +34,7 @@ class runtime_core final : public strand_group {
       return;
     }
     auto* const arrival = static_cast<arriving*>(frame_recycler::allocate(sizeof(arriving)));
-    if (arrival == nullptr) throw std::bad_alloc();
+    if (arrival == nullptr) throw_exception<std::bad_alloc>("no memory for a strand");
     arriving_.fetch_add(1, memory_order_relaxed);
     its_worker.post(*::new (arrival) arriving(*this, child, first_node));
   }
@@ -104,7 +105,8 @@ class runtime_core final : public strand_group {
 runtime_core& current_runtime() {
   worker* const running = worker::current();
   if (running == nullptr)
-    throw std::logic_error("cordage: spawn was called outside a runtime; use run(...) or runtime::spawn");
+    throw_exception<std::logic_error>("spawn was called outside a runtime",
+                                      "cordage: spawn was called outside a runtime; use run(...) or runtime::spawn");
   return running->owner();
 }
 
@@ -121,14 +123,18 @@ backend_kind chosen_backend(backend_kind asked) {
   const char* const named = std::getenv("CORDAGE_BACKEND");
   if (named == nullptr || std::string_view(named).empty() || std::string_view(named) == "auto") return asked;
   if (std::string_view(named) == "epoll") return backend_kind::epoll;
-  throw std::invalid_argument(std::string("cordage: CORDAGE_BACKEND is \"") + named + "\"; it can be epoll or auto");
+  detail::throw_exception<std::invalid_argument>(
+      "CORDAGE_BACKEND names no backend",
+      std::string("cordage: CORDAGE_BACKEND is \"") + named + "\"; it can be epoll or auto");
 }
 
 }  // namespace
 
 runtime::runtime(const runtime_options& options) {
   if (options.workers != 1)
-    throw std::invalid_argument("cordage: runtime_options.workers has to be 1; this version has one worker");
+    detail::throw_exception<std::invalid_argument>(
+        "runtime_options.workers has to be 1",
+        "cordage: runtime_options.workers has to be 1; this version has one worker");
   core_ = std::make_unique<detail::runtime_core>(chosen_backend(options.backend));
 }
 
@@ -143,8 +149,9 @@ void runtime::loop() { core_->run(); }
 
 void runtime::check_outside_of_workers() const {
   if (detail::worker::current() != nullptr)
-    throw std::logic_error("cordage: run and sync_wait block their thread and were called inside a worker; "
-                           "await there instead");
+    detail::throw_exception<std::logic_error>(
+        "run and sync_wait were called inside a worker",
+        "cordage: run and sync_wait block their thread and were called inside a worker; await there instead");
 }
 
 }  // namespace cordage

@@ -46,8 +46,11 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
 
   // Called by code on this fiber before each wait: throws if the strand has been stopped.
   CORDAGE_ALWAYS_INLINE void before_wait() {
-    if (home->any_stopping() && on->stopping()) [[unlikely]] unwind();
+    if (must_stop()) [[unlikely]] unwind();
   }
+
+  // Asked instead where nothing can be thrown.
+  CORDAGE_ALWAYS_INLINE bool must_stop() const noexcept { return home->any_stopping() && on->stopping(); }
 
   // Called when an operation was ready: gives others a turn when the budget of this one is spent.
   CORDAGE_ALWAYS_INLINE void after_ready() {
@@ -63,9 +66,14 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
     leave();
     if constexpr (can_be_withdrawn<Op>) {
       on->waiting_on = nullptr;
-      if (stopped_) [[unlikely]] unwind();
+      if constexpr (config::exceptions) {
+        if (stopped_) [[unlikely]] unwind();
+      }
     }
   }
+
+  // After wait_for, where nothing can be thrown: whether the wait was ended by a stop. Asked once.
+  bool wait_was_stopped() noexcept { return std::exchange(stopped_, false); }
 
   // Throws stack_unwind, which ends at the beginning of the fiber. Not declared noreturn, see coroutine_base::unwind.
   CORDAGE_RARELY_THROWS void unwind();
