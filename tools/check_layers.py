@@ -26,6 +26,7 @@ PUBLIC_HEADERS = {
     "generator.hpp": 2,
     "join_handle.hpp": 2,
     "stop.hpp": 3,
+    "strand_local.hpp": 2,
     "suspend.hpp": 3,
     "task.hpp": 2,
     "mutex.hpp": 3,

@@ -17,6 +17,7 @@
 #include <cordage/serve.hpp>
 #include <cordage/signal.hpp>
 #include <cordage/stop.hpp>
+#include <cordage/strand_local.hpp>
 #include <cordage/suspend.hpp>
 #include <cordage/task.hpp>
 #include <cordage/tcp.hpp>

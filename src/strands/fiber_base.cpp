@@ -45,6 +45,7 @@ void fiber_base::begin(resumable& node) {
 // at once sends the fiber straight back.
 void fiber_base::switch_in(resumable& node) {
   auto& fiber = static_cast<fiber_base&>(node);
+  fiber.home->current_strand = fiber.on;
   do {
     fiber.enter();
   } while (!fiber.type->start(fiber));

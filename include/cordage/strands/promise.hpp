@@ -88,6 +88,9 @@ class promise_base {
     std::construct_at(&link->exception, std::current_exception());
   }
 
+  // Before the coroutine goes on from the executor's loop.
+  void enter() noexcept { home->current_strand = on; }
+
   // Asked before each wait.
   bool stopping() const noexcept { return home->any_stopping() && on->stopping(); }
 

@@ -17,6 +17,8 @@ namespace cordage::detail {
 struct wait;
 struct short_name;
 class stop_state;
+class local_value;
+class local_values;
 
 // How to deal with a wait without knowing its operation. One constant per kind of operation and of waiter.
 struct wait_type {
@@ -67,6 +69,14 @@ class strand : public list_hook<strand> {
   // What tells others of its stops; made when it is first asked for. On the executor. Throws std::bad_alloc.
   stop_state& observed();
 
+  // The values of strand_locals, see there; on the executor. set_local takes the reference over, and throws std::bad_alloc.
+  const local_value* find_local(const void* key) const noexcept;
+  void set_local(const void* key, local_value& value);
+  // What `from` has, before this begins. Throws std::bad_alloc.
+  void inherit_locals(const strand& from) {
+    if (from.locals_ != nullptr) [[unlikely]] copy_locals(from);
+  }
+
   strand_kind kind() const noexcept { return kind_; }
 
   // On the executor, between two waits.
@@ -88,8 +98,7 @@ class strand : public list_hook<strand> {
   void place(executor& where) noexcept { home = stop_walk_.home = &where; }
 
   virtual ~strand() {
-    if (name_ != nullptr) [[unlikely]] forget_name();
-    if (observed_ != nullptr) [[unlikely]] forget_observers();
+    if (name_ != nullptr || observed_ != nullptr || locals_ != nullptr) [[unlikely]] forget_extras();
   }
   // Copied, and cut to what fits; there is none where there is no memory for it. For tasks: a fiber's stack has its name.
   CORDAGE_RARELY_CALLED void set_name(std::string_view given) noexcept;
@@ -98,12 +107,14 @@ class strand : public list_hook<strand> {
 
   // When the outcome is known: ends the strand, now or when the walk that is on its way has arrived.
   void end_when_walked() noexcept {
+    forget_current();
     // Relaxed: a request that this does not see finds the strand ended and posts nothing.
     if ((word_.fetch_or(ended_bit, memory_order_relaxed) & stop_bit) == 0) return end();
     if (walked_) end_stopped();
   }
   // The same for a strand whose stops are requested on its executor only: without a locked instruction.
   void end_here_when_walked() noexcept {
+    forget_current();
     const std::uint32_t word = word_.load(memory_order_relaxed);
     word_.store(word | ended_bit, memory_order_relaxed);
     if ((word & stop_bit) == 0) return end();
@@ -114,8 +125,11 @@ class strand : public list_hook<strand> {
   static void walk(resumable& node);
 
   void stop_wait() noexcept;
-  CORDAGE_RARELY_CALLED void forget_name() noexcept;
-  CORDAGE_RARELY_CALLED void forget_observers() noexcept;
+  void forget_current() noexcept {
+    if (home->current_strand == this) home->current_strand = nullptr;
+  }
+  CORDAGE_RARELY_CALLED void forget_extras() noexcept;
+  CORDAGE_RARELY_THROWS void copy_locals(const strand& from);
   CORDAGE_RARELY_CALLED void tell_observers() noexcept;
 
   void end_stopped() noexcept {
@@ -139,6 +153,7 @@ class strand : public list_hook<strand> {
   stop_shield* shields_ = nullptr;  // the innermost
   short_name* name_ = nullptr;
   stop_state* observed_ = nullptr;
+  local_values* locals_ = nullptr;
 };
 
 inline bool strand::request_stop() noexcept {
@@ -160,6 +175,7 @@ inline void strand::release() noexcept {
 inline void strand::walk(resumable& node) {
   strand& s = *static_cast<walk_node&>(node).owner;
   s.walked_ = true;
+  s.home->current_strand = &s;
   if (s.observed_ != nullptr) [[unlikely]] s.tell_observers();
   if ((s.word_.load(memory_order_relaxed) & ended_bit) != 0) return s.end_stopped();
   if (s.shields_ == nullptr) return s.stop_wait();

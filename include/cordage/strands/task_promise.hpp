@@ -80,6 +80,7 @@ class waiting_root : public root_link {
   // The body runs inside of this until its first real wait. If it ends or yields before, the awaiter goes on without a hop.
   bool run_child(promise_base& promise, resumable& node) noexcept {
     promise.start_as_root(*this, *on_);
+    promise.enter();
     waiter_ = &node;
     phase_ = phase::starting;
     child.resume();

@@ -130,6 +130,7 @@ inline bool combinator::start(resumable& node) {
   ++here.nested_starts;
   begin_children();
   --here.nested_starts;
+  here.current_strand = parent_;
   return --pending_ != 0;
 }
 
@@ -160,7 +161,9 @@ class child : public child_strand, public inner_operation<child<Kept, Checked>, 
   void begin(combinator& of, strand& parent) {
     of_ = &of;
     place(*parent.home);
-    if (!inner::begin(*this)) inner_ended();
+    catching([&] { inherit_locals(parent); },
+             [&](std::exception_ptr no_memory) { this->ended.set_exception(std::move(no_memory)); });
+    if (this->ended.state() == outcome_state::exception || !inner::begin(*this)) inner_ended();
   }
   void inner_ended() noexcept {
     switch (this->ended.state()) {
