@@ -20,3 +20,4 @@
 #include <cordage/task.hpp>
 #include <cordage/tcp.hpp>
 #include <cordage/time.hpp>
+#include <cordage/virtual_clock.hpp>

@@ -1,9 +1,10 @@
-// Waiting for time to pass.
+// What time it is, and waiting for it to pass.
 #pragma once
 
 #include <chrono>
 
 #include <cordage/context/operation.hpp>
+#include <cordage/strands/executor.hpp>
 #include <cordage/strands/strand.hpp>
 
 namespace cordage {
@@ -48,13 +49,21 @@ class sleep_operation {
 
 }  // namespace detail
 
+// The time by which strands of this runtime sleep: the steady clock, or the virtual_clock of the runtime_options. Any
+// thread; outside of a runtime the steady clock.
+[[nodiscard]] inline std::chrono::steady_clock::time_point now() noexcept {
+  executor* const here = executor::running();
+  return here == nullptr ? std::chrono::steady_clock::now()
+                         : std::chrono::time_point_cast<std::chrono::steady_clock::duration>(here->time().now());
+}
+
 // Completes when the duration has passed since it was awaited, never before, and about a tick of 65 microseconds later
 // at most on an idle worker; zero and less complete at once. Stop withdraws it. Resumes on the strand's executor.
 [[nodiscard]] inline auto sleep_for(std::chrono::nanoseconds duration) noexcept {
   return detail::sleep_operation(duration);
 }
 
-// The same for a point in time of the steady clock; one that is past completes at once.
+// The same for a point in time, as now() tells it; one that is past completes at once.
 [[nodiscard]] inline auto sleep_until(std::chrono::steady_clock::time_point deadline) noexcept {
   return detail::sleep_operation(detail::time_point(deadline));
 }

@@ -9,7 +9,7 @@ namespace detail {
 
 class runtime_core final : public strand_group {
  public:
-  explicit runtime_core(backend_kind backend) : its_worker(*this, make_poller(backend)) {
+  runtime_core(backend_kind backend, virtual_clock* clock) : its_worker(*this, make_poller(backend), clock) {
     stop_node_.run = [](resumable& node) noexcept {
       auto& self = *static_cast<core_node&>(node).core;
       self.stop_children();
@@ -129,7 +129,7 @@ backend_kind chosen_backend(backend_kind asked) {
 runtime::runtime(const runtime_options& options) {
   if (options.workers != 1)
     throw std::invalid_argument("cordage: runtime_options.workers has to be 1; this version has one worker");
-  core_ = std::make_unique<detail::runtime_core>(chosen_backend(options.backend));
+  core_ = std::make_unique<detail::runtime_core>(chosen_backend(options.backend), options.clock);
 }
 
 runtime::~runtime() {
