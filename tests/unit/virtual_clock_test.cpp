@@ -1,7 +1,11 @@
 #include <cordage/virtual_clock.hpp>
 
+#include <poll.h>
+
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <random>
 #include <string>
 #include <thread>
@@ -163,22 +167,27 @@ TEST(virtual_clock, sleeping_until_the_end_of_time_is_no_reason_to_go_there) {
 
 TEST(virtual_clock, does_not_pass_by_what_the_backend_has) {
   virtual_clock clock;
-  auto both_ends = [&](scope& children) -> task<> {
+  auto program = [&](scope& children) -> task<> {
     auto bound = tcp::listener::bind(*endpoint::parse("127.0.0.1:0"));
     tcp::listener listener = std::move(bound).value();
-    auto alarm = children.spawn(sleep_for(year));
-    auto connects = [&]() -> async<> {
-      const tcp::stream made = co_await !tcp::connect(listener.local());
-      co_return {};
+    tcp::stream near = co_await !tcp::connect(listener.local());
+    tcp::stream far = co_await !listener.accept();
+    auto reads = [&]() -> task<> {
+      std::array<std::byte, 1> into{};
+      EXPECT_EQ(co_await !near.read_some(into), 1U);
+      EXPECT_EQ(now().time_since_epoch(), 0s) << "what has arrived comes before time passes";
     };
-    children.spawn(connects);
-    // The connection is complete in the kernel before the worker has nothing to do.
-    const auto accepted = co_await listener.accept();
-    EXPECT_TRUE(accepted.has_value());
-    alarm.request_stop();
+    auto reader = children.spawn(reads);
+    co_await yield_now();  // it waits
+    const std::array<std::byte, 1> one{};
+    co_await !far.write_all(one);
+    pollfd arrived{.fd = near.its_descriptor()->fd.get(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&arrived, 1, -1), 1);
+    co_await sleep_for(year);
+    EXPECT_TRUE((co_await reader).has_value());
   };
-  run(with_scope(both_ends), {.clock = &clock});
-  EXPECT_EQ(clock.now().time_since_epoch(), 0s);
+  run(with_scope(program), {.clock = &clock});
+  EXPECT_EQ(clock.now().time_since_epoch(), year);
 }
 
 TEST(virtual_clock, a_busy_worker_looks_for_events_although_time_stands_still) {
