@@ -36,6 +36,7 @@ PUBLIC_HEADERS = {
     "runtime.hpp": 4,
     "spawn.hpp": 4,
     "time.hpp": 4,
+    "virtual_clock.hpp": 4,
     "endpoint.hpp": 6,
     "serve.hpp": 6,
     "signal.hpp": 6,

@@ -22,4 +22,5 @@
 #include <cordage/task.hpp>
 #include <cordage/tcp.hpp>
 #include <cordage/time.hpp>
+#include <cordage/virtual_clock.hpp>
 #include <cordage/when.hpp>

@@ -21,10 +21,13 @@
 
 namespace cordage {
 
+class virtual_clock;
+
 // Trivially destructible, so that GCC 12 handles temporaries of it.
 struct runtime_options {
   unsigned workers = 1;                             // one, so far
   backend_kind backend = backend_kind::automatic;  // the environment variable CORDAGE_BACKEND goes before automatic
+  virtual_clock* clock = nullptr;                  // for tests, see virtual_clock.hpp; null for the steady clock
 };
 
 namespace detail {

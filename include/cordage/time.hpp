@@ -1,4 +1,4 @@
-// Waiting for time to pass, and for no longer than a time.
+// What time it is, waiting for it to pass, and for no longer than a time.
 //
 //   co_await sleep_for(10ms);
 //   const result<page> page = co_await with_timeout(1s, load(url));          // errc::timed_out
@@ -11,6 +11,7 @@
 
 #include <cordage/context/operation.hpp>
 #include <cordage/result.hpp>
+#include <cordage/strands/executor.hpp>
 #include <cordage/strands/start.hpp>
 #include <cordage/strands/strand.hpp>
 #include <cordage/sync/child_value.hpp>
@@ -59,13 +60,21 @@ class sleep_operation {
 
 }  // namespace detail
 
+// The time by which strands of this runtime sleep: the steady clock, or the virtual_clock of the runtime_options. Any
+// thread; outside of a runtime the steady clock.
+[[nodiscard]] inline std::chrono::steady_clock::time_point now() noexcept {
+  executor* const here = executor::running();
+  return here == nullptr ? std::chrono::steady_clock::now()
+                         : std::chrono::time_point_cast<std::chrono::steady_clock::duration>(here->time().now());
+}
+
 // Completes when the duration has passed since it was awaited, never before, and about a tick of 65 microseconds later
 // at most on an idle worker; zero and less complete at once. Stop withdraws it. Resumes on the strand's executor.
 [[nodiscard]] inline auto sleep_for(std::chrono::nanoseconds duration) noexcept {
   return detail::sleep_operation(duration);
 }
 
-// The same for a point in time of the steady clock; one that is past completes at once.
+// The same for a point in time, as now() tells it; one that is past completes at once.
 [[nodiscard]] inline auto sleep_until(std::chrono::steady_clock::time_point deadline) noexcept {
   return detail::sleep_operation(detail::time_point(deadline));
 }

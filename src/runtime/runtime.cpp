@@ -10,7 +10,7 @@ namespace detail {
 
 class runtime_core final : public strand_group {
  public:
-  explicit runtime_core(backend_kind backend) : its_worker(*this, make_poller(backend)) {
+  runtime_core(backend_kind backend, virtual_clock* clock) : its_worker(*this, make_poller(backend), clock) {
     stop_node_.run = [](resumable& node) noexcept {
       auto& self = *static_cast<core_node&>(node).core;
       self.stop_children();
@@ -135,7 +135,7 @@ runtime::runtime(const runtime_options& options) {
     detail::throw_exception<std::invalid_argument>(
         "runtime_options.workers has to be 1",
         "cordage: runtime_options.workers has to be 1; this version has one worker");
-  core_ = std::make_unique<detail::runtime_core>(chosen_backend(options.backend));
+  core_ = std::make_unique<detail::runtime_core>(chosen_backend(options.backend), options.clock);
 }
 
 runtime::~runtime() {
