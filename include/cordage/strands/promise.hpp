@@ -99,8 +99,7 @@ class promise_base {
   std::suspend_always initial_suspend() noexcept { return {}; }
 };
 
-// Rare, and so kept out of the coroutines' own code.
-CORDAGE_RARELY_CALLED inline void end_root(promise_base& outermost, frame_end how) noexcept {
+inline void end_root(promise_base& outermost, frame_end how) noexcept {
   auto& link = static_cast<root_link&>(*outermost.link);
   link.ended(link, how);
 }
