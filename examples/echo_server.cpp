@@ -50,15 +50,18 @@ struct options {
   std::string_view style = "task";
   cordage::backend_kind backend = cordage::backend_kind::automatic;
   std::size_t max_connections = std::numeric_limits<std::size_t>::max();
+  std::chrono::milliseconds idle_timeout{0};
 };
 
 constexpr const char* usage =
     "usage: echo_server [--help] [--host H] [--port N] [--style task|fiber] [--backend epoll|auto] [--max-connections N]\n"
+    "                   [--idle-timeout TIME]\n"
     "  --host H             address to listen on (127.0.0.1)\n"
     "  --port N             port to listen on, 0 for any (7007)\n"
     "  --style S            what serves a connection: task or fiber (task)\n"
     "  --backend B          how I/O is done: epoll or auto (auto)\n"
-    "  --max-connections N  serve so many at a time, let others wait (no limit)\n";
+    "  --max-connections N  serve so many at a time, let others wait (no limit)\n"
+    "  --idle-timeout TIME  end connections on which nothing moves for so long, as 30s, 500ms or 2m (never)\n";
 
 [[noreturn]] void refuse(const std::string& why) {
   std::fprintf(stderr, "echo_server: %s\n%s", why.c_str(), usage);
@@ -83,12 +86,25 @@ std::string_view one_of(std::string_view option, std::string_view text, std::str
          std::string(text) + "\"");
 }
 
+// A number and its unit: 500ms, 30s, 2m.
+std::chrono::milliseconds duration(std::string_view option, std::string_view text) {
+  std::int64_t value{};
+  const char* const end = text.data() + text.size();
+  const auto [at, code] = std::from_chars(text.data(), end, value);
+  const std::string_view unit(at, static_cast<std::size_t>(end - at));
+  const std::int64_t milliseconds = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60'000 : 0;
+  if (code != std::errc{} || milliseconds == 0 || value < 1 || value > 1'000'000)
+    refuse("--" + std::string(option) + " takes a time from 1ms to 1000000m, as 30s, not \"" + std::string(text) + "\"");
+  return std::chrono::milliseconds(value * milliseconds);
+}
+
 options parse(int argc, char** argv) {
   static const option known[] = {{"host", required_argument, nullptr, 'h'},
                                  {"port", required_argument, nullptr, 'p'},
                                  {"style", required_argument, nullptr, 's'},
                                  {"backend", required_argument, nullptr, 'b'},
                                  {"max-connections", required_argument, nullptr, 'm'},
+                                 {"idle-timeout", required_argument, nullptr, 'i'},
                                  {"help", no_argument, nullptr, 'u'},
                                  {}};
   options asked;
@@ -103,6 +119,8 @@ options parse(int argc, char** argv) {
       if (one_of("backend", optarg, "epoll", "auto") == "epoll") asked.backend = cordage::backend_kind::epoll;
     } else if (which == 'm') {
       asked.max_connections = number<std::size_t>("max-connections", optarg, 1);
+    } else if (which == 'i') {
+      asked.idle_timeout = duration("idle-timeout", optarg);
     } else if (which == 'u') {
       std::fputs(usage, stdout);
       std::exit(0);
@@ -135,7 +153,7 @@ cordage::task<> stop_at_signal(cordage::signal_set& asked_to_end, Server& server
 }
 
 template <class Handler>
-cordage::task<> serve_until_signal(cordage::tcp::listener listener, Handler echo, std::size_t max_connections,
+cordage::task<> serve_until_signal(cordage::tcp::listener listener, Handler echo, const options& asked,
                                    cordage::signal_set& asked_to_end) {
   using namespace std::chrono_literals;
   auto handler = [echo](cordage::tcp::stream peer) {
@@ -143,7 +161,8 @@ cordage::task<> serve_until_signal(cordage::tcp::listener listener, Handler echo
     return echo(std::move(peer));
   };
   auto server = cordage::spawn(cordage::tcp::serve(
-      std::move(listener), handler, {.max_connections = max_connections, .drain_for = 2s}));
+      std::move(listener), handler,
+      {.max_connections = asked.max_connections, .idle_timeout = asked.idle_timeout, .drain_for = 2s}));
   auto watcher = cordage::spawn(stop_at_signal<decltype(server)>, std::ref(asked_to_end), std::ref(server));
   const auto ended = co_await server;
   watcher.request_stop();
@@ -162,9 +181,9 @@ int main(int argc, char** argv) try {
               std::string(runtime.backend_name()).c_str());
   std::fflush(stdout);
   if (asked.style == "task") {
-    runtime.run(serve_until_signal(std::move(listener), echo_task, asked.max_connections, asked_to_end));
+    runtime.run(serve_until_signal(std::move(listener), echo_task, asked, asked_to_end));
   } else {
-    runtime.run(serve_until_signal(std::move(listener), echo_fiber, asked.max_connections, asked_to_end));
+    runtime.run(serve_until_signal(std::move(listener), echo_fiber, asked, asked_to_end));
   }
   std::printf("served %llu connections, %llu bytes\n", static_cast<unsigned long long>(connections_served),
               static_cast<unsigned long long>(bytes_echoed));

@@ -48,6 +48,7 @@ class connection final : public descriptor {
 
 // Reads on it give what has arrived, then the end of the stream.
 result<> end_of_receiving(descriptor& connection) noexcept;
+result<> shut_down(descriptor& connection) noexcept;  // both directions
 
 }  // namespace detail
 

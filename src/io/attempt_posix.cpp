@@ -43,6 +43,7 @@ bool attempt_receive(io_operation& op) noexcept {
   });
   if (got < 0) return failed(op, errno, d.readable);
   op.transferred = static_cast<std::size_t>(got);
+  d.active = true;
   if (got > 0) note_short_read(d, op.transferred, op.length);
   return true;
 }
@@ -55,6 +56,7 @@ bool attempt_receive_exactly(io_operation& op) noexcept {
     if (got < 0) return failed(op, errno, d.readable);
     if (got == 0) return complete_with(op, errc::end_of_stream);
     op.transferred += static_cast<std::size_t>(got);
+    d.active = true;
     note_short_read(d, static_cast<std::size_t>(got), wanted);
     if (!d.readable && op.transferred < op.length) return false;
   }
@@ -68,6 +70,7 @@ bool attempt_send(io_operation& op) noexcept {
         [&] { return send_quietly(d.fd.get(), op.buffer + op.transferred, op.length - op.transferred); });
     if (sent < 0) return failed(op, errno, d.writable);
     op.transferred += static_cast<std::size_t>(sent);
+    d.active = true;
   } while (op.kind == io_kind::send_all && op.transferred < op.length);
   return true;
 }

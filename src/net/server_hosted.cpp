@@ -10,6 +10,9 @@ namespace {
 constexpr std::chrono::milliseconds shortest_pause{5};
 constexpr std::chrono::milliseconds longest_pause{200};
 
+// So many looks without activity, each a quarter of the time after the one before, make a connection idle.
+constexpr int looks_until_idle = 4;
+
 // The process or the system has no descriptors or memory for another connection at the moment. Accepting can go on
 // later; until then connections wait in the listener's backlog.
 bool passes_with_time(const error& failed) noexcept {
@@ -29,6 +32,7 @@ bool server::start(resumable& node) {
   home_ = node.home;
   waiter_ = &node;
   begin_on(*home_);
+  if (options_.idle_timeout > options_.idle_timeout.zero()) set_alarm(look_for_idle_, options_.idle_timeout / looks_until_idle);
   launch(cordage::detail::make_strand(*home_, *this, {}, cordage::detail::left_to_group{},
                                       [this] { return accept_connections(); }));
   return true;
@@ -68,18 +72,42 @@ void server::begin_drain() noexcept {
   connections_.for_each([](descriptor& connection) { end_of_receiving(connection); });
   if (options_.drain_for <= options_.drain_for.zero()) return stop_children();
   if (waits_for_room_ != nullptr) cordage::detail::wake(*std::exchange(waits_for_room_, nullptr));
+  set_alarm(end_of_drain_, options_.drain_for);
+}
+
+void server::set_alarm(alarm& what, std::chrono::nanoseconds after) noexcept {
   cordage::detail::clock& time = home_->time();
-  drain_timer_.deadline = time.now() + options_.drain_for;
-  drain_timer_.waiter = &drain_node_;
-  drain_node_.home = home_;
-  time.start(drain_timer_);
+  what.home = home_;
+  what.its_timer.deadline = time.now() + after;
+  what.its_timer.waiter = &what;
+  what.set = true;
+  time.start(what.its_timer);
+}
+
+bool server::unset(alarm& what) noexcept {
+  if (what.set && home_->time().cancel(what.its_timer)) what.set = false;
+  return !what.set;
 }
 
 void server::drained(resumable& node) {
-  server& self = *static_cast<drain_node&>(node).self;
-  self.drain_timer_.waiter = nullptr;
+  server& self = *static_cast<alarm&>(node).self;
+  self.end_of_drain_.set = false;
   self.stop_children();
   self.check_ended();
+}
+
+void server::shut_down_idle(resumable& node) {
+  server& self = *static_cast<alarm&>(node).self;
+  self.look_for_idle_.set = false;
+  if (self.live() == 0) return self.check_ended();
+  self.connections_.for_each([](descriptor& connection) {
+    if (std::exchange(connection.active, false)) {
+      connection.idle_looks = 0;
+    } else if (connection.idle_looks < looks_until_idle && ++connection.idle_looks == looks_until_idle) {
+      shut_down(connection);
+    }
+  });
+  self.set_alarm(self.look_for_idle_, self.options_.idle_timeout / looks_until_idle);
 }
 
 void server::child_ended(cordage::detail::joinable& child, const failure& failed, bool) noexcept {
@@ -91,12 +119,12 @@ void server::child_ended(cordage::detail::joinable& child, const failure& failed
   check_ended();
 }
 
-// The server has ended when its last strand has, and the timer is at rest.
+// The server has ended when its last strand has, and no alarm is on its way, which would come here again.
 void server::check_ended() noexcept {
   if (live() != 0) return;
-  const bool timing = drain_timer_.waiter != nullptr;
-  if (timing && !home_->time().cancel(drain_timer_)) return;  // it has fired; drained() will come here again
-  cordage::detail::wake(*waiter_);
+  const bool drain_at_rest = unset(end_of_drain_);
+  const bool idle_at_rest = unset(look_for_idle_);
+  if (drain_at_rest && idle_at_rest) cordage::detail::wake(*waiter_);
 }
 
 void report_failure::operator()(const failure& failed) const noexcept {

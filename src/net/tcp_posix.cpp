@@ -78,6 +78,7 @@ result<listener> listener::bind(const endpoint& where, const listen_options& opt
 
 namespace detail {
 
+result<> shut_down(descriptor& connection) noexcept { return done(::shutdown(connection.fd.get(), SHUT_RDWR)); }
 result<> end_of_receiving(descriptor& connection) noexcept { return done(::shutdown(connection.fd.get(), SHUT_RD)); }
 
 result<stream> accept_operation::get() {

@@ -56,6 +56,14 @@ TEST_P(an_idle_server, sleeps_while_many_connections_are_silent) {
   eventually("all connections are closed", [&] { return server.descriptors() == before; });
 }
 
+TEST_P(an_idle_server, ends_connections_on_which_nothing_moves_if_told_so) {
+  const auto& server = start({"--idle-timeout", "100ms"});
+  client peer(server.port());
+  EXPECT_EQ(peer.receive_until_end(), "");
+  client other(server.port());
+  EXPECT_EQ(other.receive_until_end(), "");
+}
+
 INSTANTIATE_TEST_SUITE_P(styles, an_idle_server, both_styles, name_of_style);
 
 class a_stopped_server : public echo_server_test {};

@@ -13,6 +13,8 @@
 #include <gtest/gtest.h>
 
 #include <cordage/runtime.hpp>
+#include <cordage/time.hpp>
+#include <cordage/virtual_clock.hpp>
 
 #include "counted.hpp"
 
@@ -72,6 +74,37 @@ TEST(serve, runs_a_handler_for_each_connection) {
     for (int round = 0; round < 3; ++round)
       for (auto& client : clients) EXPECT_EQ(exchange(client, "hello"), "hello");
   });
+}
+
+// In virtual time: the network of this machine is the system's own memory, so nothing is under way while nobody runs.
+TEST(serve, shuts_down_connections_on_which_nothing_moves) {
+  const auto check = [](auto handler) {
+    virtual_clock clock;
+    runtime in({.clock = &clock});
+    in.run(fiber{[&] {
+      auto listener = std::move(*tcp::listener::bind(*endpoint::parse("127.0.0.1:0")));
+      const endpoint where = listener.local();
+      auto server = spawn(tcp::serve(std::move(listener), handler, {.idle_timeout = 8s}));
+      auto silent = await(!tcp::connect(where));
+      auto talks = await(!tcp::connect(where));
+      EXPECT_EQ(exchange(silent, "hello"), "hello");
+      const auto began = clock.now();
+      for (int i = 0; i < 10; ++i) {
+        await(sleep_for(7s));
+        EXPECT_EQ(exchange(talks, "still there"), "still there");
+      }
+      EXPECT_EQ(rest_of(silent), "");  // long ended
+      const auto last_word = clock.now();
+      EXPECT_EQ(rest_of(talks), "");
+      EXPECT_GE(clock.now() - last_word, 8s);
+      EXPECT_LE(clock.now() - last_word, 10s);
+      EXPECT_EQ(last_word - began, 70s);
+      server.request_stop();
+      EXPECT_EQ(await(server).error(), errc::stopped);
+    }});
+  };
+  check(echo_task);
+  check(echo_fiber);
 }
 
 TEST(serve, completes_with_the_error_of_an_address_that_cannot_be_bound) {

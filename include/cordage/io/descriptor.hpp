@@ -39,6 +39,11 @@ class descriptor : public list_hook<descriptor> {
   intrusive_queue<io_operation> readers;
   intrusive_queue<io_operation> writers;
 
+  // Whether bytes were received or sent since somebody cleared it, and for how many looks in a row they were not: for whoever
+  // ends connections that are idle.
+  bool active = true;
+  std::uint8_t idle_looks = 0;
+
   // The backend's own: where it registered the descriptor, and under which index.
   backend* registered_with = nullptr;
   std::uint32_t index = 0;

@@ -19,6 +19,9 @@ namespace cordage::tcp {
 struct serve_options {
   // So many connections are served at a time; more wait to be accepted.
   std::size_t max_connections = std::numeric_limits<std::size_t>::max();
+  // A connection on which nothing was received or sent for so long, or up to a quarter longer, is shut down: its handler
+  // reads the end of the stream, and writes fail. Zero: never.
+  std::chrono::nanoseconds idle_timeout{0};
   // After a stop: how long handlers may go on with what has arrived before they are stopped, too.
   std::chrono::nanoseconds drain_for{0};
   // Of handlers that run on fibers, in bytes.
@@ -82,11 +85,16 @@ class server : protected cordage::detail::strand_group {
     void get() const noexcept {}
   };
 
-  // Wakes nobody: when the time to drain is over, the rest is stopped.
-  struct drain_node : resumable {
-    explicit drain_node(server& whose) noexcept : self(&whose) { run = drained; }
+  // Wakes nobody, but calls a function of the server when its time has come.
+  struct alarm : resumable {
+    alarm(server& whose, void (*rings)(resumable&)) noexcept : self(&whose) { run = rings; }
     server* self;
+    cordage::detail::timer its_timer;
+    bool set = false;  // until it has rung
   };
+  void set_alarm(alarm& what, std::chrono::nanoseconds after) noexcept;
+  // False: it is on its way through the queue, and rings all the same.
+  bool unset(alarm& what) noexcept;
 
   // The acceptor is one of the live strands while it runs.
   bool has_room() const noexcept { return live() - 1 < options_.max_connections; }
@@ -96,6 +104,7 @@ class server : protected cordage::detail::strand_group {
   void child_ended(cordage::detail::joinable& child, const failure& failed, bool abandoned) noexcept override;
   void check_ended() noexcept;
   static void drained(resumable& node);
+  static void shut_down_idle(resumable& node);
 
   serve_options options_;
   listener listener_;
@@ -106,8 +115,8 @@ class server : protected cordage::detail::strand_group {
   error failure_{};
   bool stop_requested_ = false;
   bool draining_ = false;
-  drain_node drain_node_{*this};
-  cordage::detail::timer drain_timer_;  // its waiter is null while it is not in use
+  alarm end_of_drain_{*this, drained};
+  alarm look_for_idle_{*this, shut_down_idle};
 };
 
 template <class Handler, class OnError>
