@@ -112,7 +112,8 @@ class advance_operation : public waiting_root {
           "cordage: an async_generator begins once, is advanced by one strand at a time, and not past its end");
     return false;
   }
-  bool start(resumable& node) noexcept {
+  template <class Node>
+  bool start(Node& node) noexcept {
     child = std::exchange(of_.frame_, nullptr);
     of_.begun_ = true;
     return run_child(its_promise(), node);

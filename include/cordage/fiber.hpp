@@ -139,7 +139,11 @@ class waited_for_fiber : public fiber_base {
  public:
   using fiber_base::fiber_base;
 
-  resumable* waiter = nullptr;
+  waiting_node awaited_by() noexcept override { return {waiter, by_coroutine}; }
+
+  // Both set when it is launched.
+  resumable* waiter;
+  bool by_coroutine;
 
  protected:
   void ended() noexcept override { wake(*waiter); }
@@ -189,8 +193,10 @@ class fiber_operation {
 
   void attach(strand& on) noexcept { on_ = &on; }
   bool ready() const noexcept { return false; }
-  bool start(resumable& node) noexcept {
+  template <class Node>
+  bool start(Node& node) noexcept {
     fiber_->waiter = &node;
+    fiber_->by_coroutine = std::is_same_v<Node, unstoppable_node>;
     fiber_->launch(*on_);
     return true;
   }

@@ -68,6 +68,14 @@ void timer_wheel::advance(time_point at) noexcept {
   if (target > current_) current_ = target;
 }
 
+std::size_t timer_wheel::count() noexcept {
+  std::size_t found = 0;
+  for (auto& level : timers_) {
+    for (auto& slot : level) slot.for_each([&](timer&) { ++found; });
+  }
+  return found;
+}
+
 // Timers of level 0 fire; those of a level above move down, now that the time is near enough to tell them apart. A
 // timer whose own tick is the one just reached is due as well.
 void timer_wheel::reach(const position& where) noexcept {

@@ -13,6 +13,10 @@ void strand::set_name(std::string_view given) noexcept {
   name_->set(given);
 }
 
+std::string_view strand::given_name() const noexcept {
+  return name_ == nullptr ? std::string_view() : name_->view();
+}
+
 void strand::forget_name() noexcept { frame_recycler::deallocate(name_, sizeof(short_name)); }
 
 }  // namespace cordage::detail
