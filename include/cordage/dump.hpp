@@ -3,17 +3,19 @@
 //   std::fputs(cordage::dump().c_str(), stderr);            // in any strand; or runtime::dump, or at a signal, see
 //                                                           // runtime_options::dump_signal
 //
-//   3 strands: 1 running, 2 waiting; 1 timer; epoll
-//
-//   1 task, running, began with program()
-//   2 task "refresh" waits for with_scope
+//   cordage: 4 strands (1 running, 3 waiting), 1 timer, epoll
+//    1  task is running
+//    2  task "refresh" waits for with_scope
 //       in refresh_all(cache&)
-//   3   fiber "peer" waits for read_some 127.0.0.1:7007
-//         in fiber "peer" in read_header(cordage::tcp::stream&)
+//    3    task waits for sleep
+//         in pause()
+//         in refresh_one(entry&)
+//    4    fiber "peer" waits for read_some 127.0.0.1:7007
+//         in read_header(cordage::tcp::stream&)
 //
 // A strand that waits is followed by what it is in, the innermost first, each awaited by the next; functions of this
-// library are left out. Strands that belong to one that waits for them (with_scope, serve) stand below it, indented.
-// Equal lines in a row are one, with their number, and of very long chains the middle is left out.
+// library are left out where there are others. Strands that belong to one that waits for them (with_scope, serve) stand
+// below it, indented. Equal lines in a row are one, with their number, and of very long chains the middle is left out.
 //
 // Functions are found in the program's own symbols, debug information is not needed; where they were stripped
 // `program+0x1234` stands for one, as addr2line takes it.

@@ -204,12 +204,25 @@ class collector final : onlooker {
     std::ranges::for_each(one.awaits.first, tell);
     std::ranges::for_each(one.awaits.last, tell);
     one.told.left_out = one.awaits.left_out;
-    const auto own = [](const dumped_code& code) { return is_our_own(code.function); };
-    if (!std::ranges::all_of(one.told.awaits, own)) std::erase_if(one.told.awaits, own);
-    if (one.told.awaits.empty()) one.told.began_with = name(function_of(one.began.frame));
+    leave_out_our_own(one.told);
+    if (one.told.awaits.empty() && one.told.waits_for.empty()) one.told.began_with = name(function_of(one.began.frame));
+    if (is_glue(one.told.began_with)) one.told.began_with.clear();
   }
 
-  static bool is_our_own(const std::string& function) { return function.starts_with("cordage::"); }
+  static bool is_our_own(std::string_view function) { return function.starts_with("cordage::"); }
+
+  // What only makes a strand of something that is awaited tells nothing. The rest of our own is left out where there is
+  // something else.
+  static bool is_glue(std::string_view function) {
+    return function.starts_with("cordage::runtime::run_to_end<") || function.starts_with("cordage::detail::await_it::");
+  }
+  static void leave_out_our_own(dumped_strand& one) {
+    std::erase_if(one.awaits, [](const dumped_code& code) { return is_glue(code.function); });
+    const auto own = [](const dumped_code& code) { return is_our_own(code.function); };
+    if (!std::ranges::all_of(one.awaits, own)) std::erase_if(one.awaits, own);
+    // A fiber is what the strand itself is called, so alone it tells nothing either.
+    if (one.kind == strand_kind::fiber && one.awaits.size() == 1 && one.awaits[0].function.empty()) one.awaits.clear();
+  }
 
   const dump_caller& by_;
   std::unordered_set<const resumable*> ready_;

@@ -30,7 +30,9 @@ std::string state_in_words(const dumped_strand& one) {
   return "is " + std::string(name_of_state[static_cast<std::size_t>(one.state)]);
 }
 
-std::string code_in_words(const dumped_code& code) {
+std::string code_in_words(const dumped_strand& in, const dumped_code& code) {
+  // The strand's own fiber has been named already.
+  if (&code == &in.awaits.back() && in.kind == strand_kind::fiber && !code.function.empty()) return code.function;
   constexpr std::string_view kinds[] = {"", "fiber", "stackful coroutine"};
   std::string text(kinds[static_cast<std::size_t>(code.kind)]);
   if (!code.name.empty()) text += ' ' + quoted(code.name);
@@ -54,7 +56,7 @@ void add_strand(std::string& text, const dumped_strand& one, std::size_t number,
   if (!one.began_with.empty()) text += below + one.began_with + " or what that awaits\n";
   for (std::size_t i = 0; i < one.awaits.size(); ++i) {
     if (one.left_out != 0 && i + last_codes == one.awaits.size()) text += below + std::to_string(one.left_out) + " more\n";
-    text += below + code_in_words(one.awaits[i]) + '\n';
+    text += below + code_in_words(one, one.awaits[i]) + '\n';
   }
 }
 
