@@ -193,13 +193,8 @@ class fiber_operation {
 
   void attach(strand& on) noexcept { on_ = &on; }
   bool ready() const noexcept { return false; }
-  template <class Node>
-  bool start(Node& node) noexcept {
-    fiber_->waiter = &node;
-    fiber_->by_coroutine = std::is_same_v<Node, unstoppable_node>;
-    fiber_->launch(*on_);
-    return true;
-  }
+  bool start(resumable& node) noexcept { return launch(node, false); }
+  bool start(unstoppable_node& node) noexcept { return launch(node, true); }
   // The fiber's innermost wait is what a stop withdraws; one that has not begun begins and stops at its first wait.
   static constexpr bool always_too_late = true;
   cancel_result cancel() noexcept { return cancel_result::too_late; }
@@ -207,6 +202,13 @@ class fiber_operation {
   R get() { return fiber_->value.take(); }
 
  private:
+  bool launch(resumable& node, bool by_coroutine) noexcept {
+    fiber_->waiter = &node;
+    fiber_->by_coroutine = by_coroutine;
+    fiber_->launch(*on_);
+    return true;
+  }
+
   fiber_pointer<R> fiber_;
   strand* on_ = nullptr;
 };

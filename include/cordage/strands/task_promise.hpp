@@ -141,10 +141,8 @@ class task_operation : public waiting_root {
     if constexpr (takes_error<value_type>) return !child;
     return false;
   }
-  template <class Node>
-  bool start(Node& node) noexcept {
-    return run_child(child_promise(), node);
-  }
+  bool start(resumable& node) noexcept { return run_child(child_promise(), node); }
+  bool start(unstoppable_node& node) noexcept { return run_child(child_promise(), node); }
 
   value_type get() {
     if constexpr (takes_error<value_type>) {
