@@ -1,4 +1,5 @@
 // The snippets of docs/guide.md, in the order of the guide. The program runs them all and prints what they give.
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -164,6 +165,25 @@ cordage::task<> one_failure_is_nobody_elses() {
 }
 // [/isolated]
 
+// [max_concurrency]
+cordage::task<> a_few_at_a_time() {
+  int running = 0, most = 0;
+  auto fetch = [&](int /*page*/) -> cordage::task<> {
+    most = std::max(most, ++running);
+    co_await cordage::sleep_for(1ms);
+    --running;
+  };
+  auto fetch_all = [&](cordage::scope& children) -> cordage::task<> {
+    for (int page = 0; page < 20; ++page) {
+      co_await children.room();                                   // without it all are made at once, and wait to begin
+      children.spawn(fetch, page);
+    }
+  };
+  co_await cordage::with_scope(cordage::scope_options{.max_concurrency = 4}, fetch_all);
+  std::printf("fetched, %d at a time\n", most);
+}
+// [/max_concurrency]
+
 // [serve]
 cordage::task<> greet(cordage::tcp::stream peer) {
   co_await !peer.write_all(std::as_bytes(std::span(std::string_view("hello"))));
@@ -194,6 +214,24 @@ cordage::task<> ask_an_echo() {
   server.request_stop();
   (void)co_await server;
 }
+
+// [virtual_clock]
+cordage::task<> remind_every_day(int& reminders) {
+  const auto end = cordage::now() + 365 * 24h;                    // not steady_clock::now(), which goes on as ever
+  while (cordage::now() < end) {
+    co_await cordage::sleep_for(24h);
+    ++reminders;
+  }
+}
+
+void a_year_in_a_moment() {
+  cordage::virtual_clock clock;
+  int reminders = 0;
+  cordage::run(remind_every_day(reminders), {.clock = &clock});
+  const auto days = (clock.now() - std::chrono::steady_clock::time_point()) / 24h;
+  std::printf("%d reminders in %d days\n", reminders, static_cast<int>(days));
+}
+// [/virtual_clock]
 
 // [promise]
 cordage::task<> told_by_a_thread() {
@@ -232,6 +270,7 @@ cordage::task<> everything() {
   co_await give_up_after_a_while();
   co_await first_failure_stops_the_rest();
   co_await one_failure_is_nobody_elses();
+  co_await a_few_at_a_time();
   co_await stopped();
   co_await show_what_runs();
   co_await ask_an_echo();
@@ -241,6 +280,7 @@ cordage::task<> everything() {
 }  // namespace
 
 int main() try {
+  a_year_in_a_moment();
   cordage::run(everything());
   return 0;
 } catch (const std::exception& e) {

@@ -4,7 +4,7 @@
     tools/check_mistakes.py COMPILER FILE...
 
 Each file begins with a line `// says: TEXT`; TEXT has to be in the first error that the compiler prints. A second line
-`// clang: FLAGS` is for what only clang notices, with these flags.
+`// flags: FLAGS` is for what is a mistake with these flags, `// clang: FLAGS` for what only clang notices, with them.
 """
 
 import subprocess
@@ -27,13 +27,14 @@ def main(compiler, *paths):
     for path in paths:
         with open(path, encoding="utf-8") as source:
             marker, _, text = source.readline().strip().partition("// says: ")
-            only, _, flags = source.readline().strip().partition("// clang: ")
+            second = source.readline().strip()
         if marker or not text:
             sys.exit(f"{path}: the first line has to be `// says: TEXT`")
-        if flags and not only and "clang" not in compiler:
+        kind, _, flags = second.partition(": ")
+        if kind == "// clang" and "clang" not in compiler:
             skipped += 1
             continue
-        error = first_error(compiler, [] if only else flags.split(), path)
+        error = first_error(compiler, flags.split() if kind in ("// flags", "// clang") else [], path)
         if text not in error:
             failed += 1
             print(f"{path}: the first error should say: {text}\n  it is: {error}")

@@ -37,6 +37,10 @@ concept gives_result = operation_like<X> && gives_error<await_result<X>>;
 template <class X>
 concept gives_result_of_bool = gives_result<X> && std::is_same_v<typename await_result<X>::value_type, bool>;
 
+// Combinators, which tell their children.
+template <class X>
+concept becomes_checked = requires(X&& x) { std::forward<X>(x).when_checked(); };
+
 template <class T>
 inline constexpr bool is_checked = false;
 template <class X>
@@ -45,15 +49,20 @@ inline constexpr bool is_checked<checked_awaitable<X>> = true;
 }  // namespace detail
 
 template <class X>
-  requires detail::gives_result<X>
+  requires(detail::gives_result<X> || detail::becomes_checked<X>)
 [[nodiscard]] auto checked(X&& x) {
-  return checked_awaitable<X>(std::forward<X>(x));
+  if constexpr (detail::becomes_checked<X>) {
+    using told = decltype(std::forward<X>(x).when_checked());
+    return checked_awaitable<told>(std::forward<X>(x).when_checked());
+  } else {
+    return checked_awaitable<X>(std::forward<X>(x));
+  }
 }
 
 template <class X>
-  requires detail::gives_result<X>
+  requires(detail::gives_result<X> || detail::becomes_checked<X>)
 [[nodiscard]] auto operator!(X&& x) {
-  return checked_awaitable<X>(std::forward<X>(x));
+  return checked(std::forward<X>(x));
 }
 
 // "!flag" of a result<bool> reads as "flag is false": await it, then look at the error and at the value.

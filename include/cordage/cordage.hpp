@@ -18,6 +18,10 @@
 #include <cordage/serve.hpp>
 #include <cordage/signal.hpp>
 #include <cordage/stop.hpp>
+#include <cordage/strand_local.hpp>
+#include <cordage/suspend.hpp>
 #include <cordage/task.hpp>
 #include <cordage/tcp.hpp>
 #include <cordage/time.hpp>
+#include <cordage/virtual_clock.hpp>
+#include <cordage/when.hpp>

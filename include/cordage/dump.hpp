@@ -14,8 +14,8 @@
 //         in read_header(cordage::tcp::stream&)
 //
 // A strand that waits is followed by what it is in, the innermost first, each awaited by the next; functions of this
-// library are left out where there are others. Strands that belong to one that waits for them (with_scope, serve) stand
-// below it, indented. Equal lines in a row are one, with their number, and of very long chains the middle is left out.
+// library are left out where there are others. Strands that belong to one that waits for them (with_scope, when_all,
+// serve) stand below it, indented. Equal lines in a row are one, with their number, and of very long chains the middle is left out.
 //
 // Functions are found in the program's own symbols, debug information is not needed; where they were stripped
 // `program+0x1234` stands for one, as addr2line takes it.
@@ -25,7 +25,7 @@
 //   ready               it has not begun, or what it waited for has completed: it goes on when its turn comes
 //   waiting
 //   running or ready    where a task called dump, which of those that do not wait has called is not known
-//   ended               only the request that stopped it is still on its way
+//   ended               it is kept by whoever waits for it and others, or a request to stop it is still on its way
 // Called by a strand, dump may show others as waiting for what has just completed: what is ready in the same round as
 // the caller is known to the loop alone. A dump at a signal is exact.
 //

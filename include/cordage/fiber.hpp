@@ -59,11 +59,41 @@ CORDAGE_ALWAYS_INLINE decltype(auto) await_operation(fiber_base& fiber, Op& op) 
   return op.get();
 }
 
+// What a wait gives where nothing can be thrown: a stop is an error. It stays one for all later waits; those take turns, so
+// that a loop which overlooks the error does not keep other strands from going on.
+template <class Given, class Op>
+CORDAGE_ALWAYS_INLINE Given await_result_of(fiber_base& fiber, Op& op) {
+  if constexpr (requires { op.attach(fiber.its_strand()); }) op.attach(fiber.its_strand());
+  if (fiber.must_stop()) [[unlikely]] {
+    fiber.after_ready();
+    return failed_as<Given>(errc::stopped);
+  }
+  if (op.ready()) {
+    fiber.after_ready();
+  } else {
+    fiber.wait_for(op);
+  }
+  if (fiber.wait_was_stopped() || was_stopped(op)) [[unlikely]] return failed_as<Given>(errc::stopped);
+  using value = decltype(op.get());
+  if constexpr (std::is_void_v<value>) {
+    op.get();
+    return {};
+  } else if constexpr (std::is_same_v<std::remove_cvref_t<value>, Given>) {
+    return op.get();
+  } else {
+    return Given(std::in_place, op.get());
+  }
+}
+
 template <class X>
 CORDAGE_ALWAYS_INLINE decltype(auto) await_here(X&& x) {
   fiber_base& fiber = require_fiber();
   auto&& op = waited_for(std::forward<X>(x));
-  return await_operation(fiber, op);
+  if constexpr (config::exceptions) {
+    return await_operation(fiber, op);
+  } else {
+    return await_result_of<as_result_of<awaited_value<X>>>(fiber, op);
+  }
 }
 
 }  // namespace detail
@@ -73,6 +103,10 @@ CORDAGE_ALWAYS_INLINE decltype(auto) await_here(X&& x) {
 //
 // Resumes on this fiber's thread. When the strand is stopped the stack is unwound by an exception that is no
 // std::exception: a catch (...) has to throw it on. Throws not_in_fiber outside of a fiber.
+//
+// Without exceptions it gives a result of what it gives otherwise, unless that takes an error itself, and does not take
+// `!`. When the strand is stopped, this wait and all later ones give errc::stopped at once, and the fiber has to return;
+// one that then returns errc::stopped itself ends as stopped.
 template <class X>
   requires detail::awaitable_here<X>
 CORDAGE_ALWAYS_INLINE decltype(auto) await(X&& x) {
@@ -81,13 +115,15 @@ CORDAGE_ALWAYS_INLINE decltype(auto) await(X&& x) {
 
 // A result is to be looked at.
 template <class X>
-  requires(detail::awaitable_here<X> && detail::is_expected<detail::awaited_value<X>>)
+  requires(detail::awaitable_here<X> && (detail::is_expected<detail::awaited_value<X>> || !config::exceptions))
 [[nodiscard]] CORDAGE_ALWAYS_INLINE auto await(X&& x) {
   return detail::await_here(std::forward<X>(x));
 }
 
 template <class X>
 CORDAGE_ALWAYS_INLINE auto await(checked_awaitable<X>&& x) {
+  static_assert(config::exceptions || !std::is_same_v<X, X>,
+                "await: `!` would throw the error, and there are no exceptions here: await without it, and look at the result");
   detail::fiber_base& fiber = detail::require_fiber();
   auto&& op = detail::as_operation(std::forward<X>(x.what));
   return detail::value_or_raise(detail::await_operation(fiber, op), op);
@@ -104,6 +140,13 @@ using fiber_options = stack_options;
 
 namespace detail {
 
+// Without exceptions: a fiber that was stopped passes the error on which it was told so. To those who wait that is a stop,
+// and no failure that somebody would have to answer for.
+template <class Result>
+bool hands_on_stop(const fiber_base& self, const Result& given) {
+  return !given && self.its_strand().stopping() && error(given.error()) == errc::stopped;
+}
+
 // Runs a call on a fiber and keeps what becomes of it. A stop is an outcome like the others.
 template <class R, class Call>
 void run_on_fiber(fiber_base& self, outcome<R>& into, Call& call) noexcept {
@@ -114,6 +157,9 @@ void run_on_fiber(fiber_base& self, outcome<R>& into, Call& call) noexcept {
           into.set_value();
         } else {
           into.set_value(call());
+        }
+        if constexpr (!config::exceptions && gives_error<R>) {
+          if (hands_on_stop(self, into.value())) into.set_stopped();
         }
       },
       [&](stack_unwind& unwound) {

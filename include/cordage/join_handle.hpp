@@ -8,24 +8,6 @@
 
 namespace cordage {
 
-namespace detail {
-
-template <class T>
-struct joined {
-  using type = result<T>;
-};
-template <class T>
-  requires takes_error<T>
-struct joined<T> {
-  using type = T;
-};
-template <class T>
-struct joined<T&> {
-  using type = result<std::reference_wrapper<T>>;
-};
-
-}  // namespace detail
-
 // An operation: awaiting it gives a result, errc::stopped if the strand was stopped; an exception of the strand is
 // thrown. Awaited once. Stopping the awaiting strand withdraws the wait and leaves the other strand alone.
 //
@@ -61,8 +43,8 @@ class join_handle {
   }
   cancel_result cancel() noexcept { return strand_->leave(*waiter_); }
 
-  typename detail::joined<T>::type get() {
-    if (strand_->value.state() == detail::outcome_state::stopped) return detail::failed_as<typename detail::joined<T>::type>(errc::stopped);
+  detail::as_result_of<T> get() {
+    if (strand_->value.state() == detail::outcome_state::stopped) return detail::failed_as<detail::as_result_of<T>>(errc::stopped);
     if constexpr (std::is_void_v<T>) {
       strand_->value.take();
       return {};

@@ -7,6 +7,7 @@
 #include <cordage/base/config.hpp>
 
 #include <expected>
+#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -50,6 +51,25 @@ template <class Expected>
   typename Expected::error_type converted = code;
   return Expected(std::unexpect, std::move(converted));
 }
+
+// What gives a T as something that may also have an error of ours: T itself where it can.
+template <class T>
+struct made_result {
+  using type = result<T>;
+};
+template <class T>
+  requires takes_error<T>
+struct made_result<T> {
+  using type = T;
+};
+template <class T>
+struct made_result<T&> {
+  using type = result<std::reference_wrapper<T>>;
+};
+template <class T>
+struct made_result<T&&> : made_result<T> {};
+template <class T>
+using as_result_of = typename made_result<T>::type;
 
 }  // namespace detail
 }  // namespace cordage

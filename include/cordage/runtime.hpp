@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <cordage/base/exceptions.hpp>
 #include <cordage/dump.hpp>
 #include <cordage/join_handle.hpp>
 #include <cordage/runtime/poller.hpp>
@@ -22,10 +23,13 @@
 
 namespace cordage {
 
+class virtual_clock;
+
 // Trivially destructible, so that GCC 12 handles temporaries of it.
 struct runtime_options {
   unsigned workers = 1;                             // one, so far
   backend_kind backend = backend_kind::automatic;  // the environment variable CORDAGE_BACKEND goes before automatic
+  virtual_clock* clock = nullptr;                  // for tests, see virtual_clock.hpp; null for the steady clock
   // Makes the worker write runtime::dump to standard error, soon, whether it sleeps or is busy; while nobody runs the
   // runtime, when somebody does. SIGUSR1 say; 0 for none. Runtimes that have the same signal each write theirs. What the
   // signal did before is restored when the last of them is destroyed. Not one of a signal_set.
@@ -140,7 +144,7 @@ auto runtime::run_to_end(X&& x) {
     if constexpr (detail::takes_error<value>) {
       return detail::failed_as<value>(errc::stopped);
     } else {
-      throw stopped_error();
+      detail::throw_exception<stopped_error>("what was run was stopped");
     }
   }
   return root->value.take();

@@ -12,23 +12,38 @@
 // whose join_handle is not alive when it ends. It stops the rest. What the whole gives, in this order: the exception,
 // the error (as the value where that is a result, thrown as std::system_error otherwise), a stop, the function's value.
 // Stopping the awaiting strand stops the function and all children, and waits for them.
+//
+//   with_scope(scope_options{.max_concurrency = 4}, f)        // at most 4 children, not counting f, run at a time
+//
+// Further children wait to begin, in the order in which they were spawned; nothing else about them is different. A child
+// that joins one which waits for its own end waits for ever, and so may f.
 #pragma once
 
 #include <cstddef>
+#include <limits>
+#include <new>
 #include <optional>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
+#include <cordage/base/exceptions.hpp>
 #include <cordage/join_handle.hpp>
 #include <cordage/strands/spawned.hpp>
+#include <cordage/sync/admission.hpp>
 
 namespace cordage {
+
+// Trivially destructible, so that GCC 12 handles temporaries of it.
+struct scope_options {
+  std::size_t max_concurrency = std::numeric_limits<std::size_t>::max();  // children that run at a time; at least 1
+};
 
 // Used by the function, the children and what they call, on the scope's executor.
 class scope : protected detail::strand_group {
  public:
-  // Starts a child: f(args...), stored with the child. It first runs after the caller's next wait. A child of a scope
-  // that is stopping is stopped before it begins. Throws what storing the callable throws, std::bad_alloc, and
+  // Starts a child: f(args...), stored with the child. It first runs after the caller's next wait, or when there is room,
+  // see room(). A child of a scope that is stopping is stopped before it begins. Throws what storing the callable throws, std::bad_alloc, and
   // std::system_error when a fiber gets no stack.
   template <class F, class... Args>
     requires detail::startable<F, Args...>
@@ -64,17 +79,27 @@ class scope : protected detail::strand_group {
                                std::forward<Args>(args)...));
   }
 
-  // Asks the function and all children, also later ones, to stop.
+  // An operation that completes when a child could begin at once: `co_await children.room();` before each spawn holds a
+  // producer back, where otherwise all children would exist at once and wait to begin. First come, first served; the
+  // room is not reserved, so whoever spawns without asking may be faster. A stop withdraws it, and loses nothing.
+  [[nodiscard]] auto room() noexcept { return detail::admission::room_operation(admission_); }
+
+  // Asks the function and all children, also later ones, to stop. Those that wait to begin never do.
   void request_stop() noexcept { stop_children(); }
 
  protected:
-  scope() noexcept = default;
+  explicit scope(std::size_t max_concurrency) noexcept : admission_(max_concurrency) {}
   ~scope() = default;
 
   template <class Strand>
   auto launch(Strand* strand) {
+    if (!admission_.prepare()) [[unlikely]] {
+      strand->release();  // of its own
+      strand->release();  // of the handle that there will not be
+      detail::throw_exception<std::bad_alloc>("no memory for a child that waits to begin");
+    }
     adopt(*strand);
-    home_->schedule(strand->first_node());
+    admission_.admit(*strand, strand->first_node());
     return handle_of(*strand);
   }
 
@@ -85,6 +110,7 @@ class scope : protected detail::strand_group {
   detail::joinable* function_ = nullptr;
   resumable* waiter_ = nullptr;
   failure first_failure_;
+  detail::admission admission_;
 
  private:
   template <class T>
@@ -111,9 +137,11 @@ class scope_operation final : scope {
   static constexpr const char* name = "with_scope";
 
   template <class G>
-  explicit scope_operation(std::in_place_t, G&& f) : function_object_(std::forward<G>(f)) {}
+  explicit scope_operation(std::in_place_t, const scope_options& options, G&& f)
+      : scope(options.max_concurrency), function_object_(std::forward<G>(f)) {}
   // Movable until it is started.
-  scope_operation(scope_operation&& other) : function_object_(std::move(other.function_object_)) {}
+  scope_operation(scope_operation&& other)
+      : scope(other.admission_.limit()), function_object_(std::move(other.function_object_)) {}
   ~scope_operation() = default;
 
   using scope::each_child;
@@ -126,7 +154,9 @@ class scope_operation final : scope {
     begin_on(*home_);
     auto* const function = make_strand(*home_, *this, {}, left_to_group{}, call_function{this});
     function_ = function;
-    handle_.emplace(launch(function));
+    adopt(*function);
+    home_->schedule(function->first_node());
+    handle_.emplace(function);
     spawned_ = function;
     return true;
   }
@@ -165,7 +195,19 @@ template <class F>
 [[nodiscard]] auto with_scope(F&& f) {
   static_assert(std::invocable<F&, scope&>, "with_scope: the function is called with a cordage::scope&");
   detail::require_safe_closure<F>();
-  return detail::scope_operation<std::decay_t<F>>(std::in_place, std::forward<F>(f));
+  return detail::scope_operation<std::decay_t<F>>(std::in_place, scope_options{}, std::forward<F>(f));
+}
+
+// Throws std::invalid_argument for a max_concurrency of 0.
+template <class F>
+[[nodiscard]] auto with_scope(const scope_options& options, F&& f) {
+  static_assert(std::invocable<F&, scope&>, "with_scope: the function is called with a cordage::scope&");
+  detail::require_safe_closure<F>();
+  if (options.max_concurrency == 0)
+    detail::throw_exception<std::invalid_argument>(
+        "a scope with a max_concurrency of 0",
+        "cordage: scope_options.max_concurrency is 0, and no child could ever begin; leave it out for no limit");
+  return detail::scope_operation<std::decay_t<F>>(std::in_place, options, std::forward<F>(f));
 }
 
 }  // namespace cordage

@@ -23,8 +23,10 @@ void complain(std::initializer_list<std::string_view> pieces) noexcept {
   errno = saved_errno;
 }
 
-void fatal(const char* message) noexcept {
-  complain({message});
+void fatal(const char* message) noexcept { fatal({std::string_view(message)}); }
+
+void fatal(std::initializer_list<std::string_view> pieces) noexcept {
+  complain(pieces);
   std::abort();
 }
 

@@ -15,13 +15,12 @@ stackful::~stackful() {
 }
 
 void stack_unwind::swallowed() noexcept {
-  whose_->unwound_by_ = nullptr;
   const bool fiber = whose_->kind() == stackful_kind::fiber;
   complain({fiber ? "fiber \"" : "coroutine \"", whose_->name(),
             fiber ? "\" swallowed a stop: its catch (...) has to throw it on; it will stop again at its next wait"
                   : "\" swallowed its unwinding: its catch (...) has to throw it on; it will be unwound again from its "
                     "next yield"});
-  whose_ = nullptr;
+  over();
 }
 
 }  // namespace cordage::detail

@@ -1,5 +1,6 @@
 #include <stdexcept>
 
+#include <cordage/base/exceptions.hpp>
 #include <cordage/io/backend.hpp>
 #include <cordage/io/descriptor.hpp>
 #include <cordage/runtime/worker.hpp>
@@ -12,7 +13,8 @@ descriptor::~descriptor() {
 
 backend& current_backend() {
   worker* const running = worker::current();
-  if (running == nullptr) throw std::logic_error("cordage: I/O was awaited outside a runtime");
+  if (running == nullptr)
+    throw_exception<std::logic_error>("I/O was awaited outside a runtime", "cordage: I/O was awaited outside a runtime");
   // Every poller that make_poller makes is a backend.
   return static_cast<backend&>(running->its_poller());
 }

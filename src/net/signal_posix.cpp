@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include <cordage/base/atomic.hpp>
+#include <cordage/base/exceptions.hpp>
 #include <cordage/signal.hpp>
 
 #include "io/socket_calls.hpp"
@@ -37,6 +38,10 @@ void write_number(int number) {
   errno = saved_errno;
 }
 
+[[noreturn]] void refused(int code, const char* what) {
+  detail::throw_exception<std::system_error>(what, code, std::system_category(), what);
+}
+
 }  // namespace
 
 struct signal_set::previous_action {
@@ -46,7 +51,7 @@ struct signal_set::previous_action {
 
 signal_set::signal_set(std::initializer_list<int> signals) {
   int ends[2];
-  if (detail::open_pipe(ends) < 0) throw std::system_error(errno, std::system_category(), "cordage: pipe for signals");
+  if (detail::open_pipe(ends) < 0) refused(errno, "cordage: pipe for signals");
   reads_ = std::make_unique<detail::descriptor>(detail::file_descriptor(ends[0]));
   writes_ = detail::file_descriptor(ends[1]);
   previous_.reserve(signals.size());
@@ -60,13 +65,14 @@ signal_set::signal_set(std::initializer_list<int> signals) {
     if (possible && !pipes()[static_cast<std::size_t>(number)].compare_exchange_strong(
                         nobody, writes_.get(), detail::memory_order_relaxed)) {
       release();
-      throw std::logic_error("cordage: a signal is in another signal_set already");
+      detail::throw_exception<std::logic_error>("a signal is in another signal_set already",
+                                                "cordage: a signal is in another signal_set already");
     }
     if (!possible || ::sigaction(number, &ours, &before.action) < 0) {
       const int code = possible ? errno : EINVAL;
       if (possible) pipes()[static_cast<std::size_t>(number)].store(-1, detail::memory_order_relaxed);
       release();
-      throw std::system_error(code, std::system_category(), "cordage: this signal cannot be waited for");
+      refused(code, "cordage: this signal cannot be waited for");
     }
     previous_.push_back(before);
   }

@@ -1,6 +1,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include <cordage/base/exceptions.hpp>
 #include <cordage/runtime.hpp>
 #include <cordage/runtime/worker.hpp>
 #include <cordage/strands/frame_recycler.hpp>
@@ -13,7 +14,7 @@ namespace detail {
 
 class runtime_core final : public strand_group {
  public:
-  explicit runtime_core(backend_kind backend) : its_worker(*this, make_poller(backend)) {
+  runtime_core(backend_kind backend, virtual_clock* clock) : its_worker(*this, make_poller(backend), clock) {
     stop_node_.run = [](resumable& node) noexcept {
       auto& self = *static_cast<core_node&>(node).core;
       self.stop_children();
@@ -39,7 +40,7 @@ class runtime_core final : public strand_group {
       return;
     }
     auto* const arrival = static_cast<arriving*>(frame_recycler::allocate(sizeof(arriving)));
-    if (arrival == nullptr) throw std::bad_alloc();
+    if (arrival == nullptr) throw_exception<std::bad_alloc>("no memory for a strand");
     arriving_.fetch_add(1, memory_order_relaxed);
     its_worker.post(*::new (arrival) arriving(*this, child, first_node));
   }
@@ -62,8 +63,9 @@ class runtime_core final : public strand_group {
   std::string dump(dump_format format) {
     const bool called_inside = worker::current() == &its_worker;
     if (!called_inside && running_.load(memory_order_relaxed))
-      throw std::logic_error("cordage: dump was called on another thread than the one that runs the runtime; "
-                             "runtime_options::dump_signal works from anywhere");
+      throw_exception<std::logic_error>("dump was called on another thread than the one that runs the runtime",
+                                        "cordage: dump was called on another thread than the one that runs the runtime; "
+                                        "runtime_options::dump_signal works from anywhere");
     const dumped_runtime seen = look({called_inside, nullptr});
     return format == dump_format::json ? as_json(seen) : as_text(seen);
   }
@@ -139,7 +141,8 @@ class runtime_core final : public strand_group {
 runtime_core& current_runtime() {
   worker* const running = worker::current();
   if (running == nullptr)
-    throw std::logic_error("cordage: spawn was called outside a runtime; use run(...) or runtime::spawn");
+    throw_exception<std::logic_error>("spawn was called outside a runtime",
+                                      "cordage: spawn was called outside a runtime; use run(...) or runtime::spawn");
   return running->owner();
 }
 
@@ -152,7 +155,8 @@ void launch(runtime_core& core, strand& child, resumable& first_node) { core.lau
 std::string dump(dump_format format) {
   detail::worker* const running = detail::worker::current();
   if (running == nullptr)
-    throw std::logic_error("cordage: dump was called outside a runtime; use runtime::dump");
+    detail::throw_exception<std::logic_error>("dump was called outside a runtime",
+                                              "cordage: dump was called outside a runtime; use runtime::dump");
   return running->owner().dump(format);
 }
 
@@ -163,15 +167,19 @@ backend_kind chosen_backend(backend_kind asked) {
   const char* const named = std::getenv("CORDAGE_BACKEND");
   if (named == nullptr || std::string_view(named).empty() || std::string_view(named) == "auto") return asked;
   if (std::string_view(named) == "epoll") return backend_kind::epoll;
-  throw std::invalid_argument(std::string("cordage: CORDAGE_BACKEND is \"") + named + "\"; it can be epoll or auto");
+  detail::throw_exception<std::invalid_argument>(
+      "CORDAGE_BACKEND names no backend",
+      std::string("cordage: CORDAGE_BACKEND is \"") + named + "\"; it can be epoll or auto");
 }
 
 }  // namespace
 
 runtime::runtime(const runtime_options& options) {
   if (options.workers != 1)
-    throw std::invalid_argument("cordage: runtime_options.workers has to be 1; this version has one worker");
-  core_ = std::make_unique<detail::runtime_core>(chosen_backend(options.backend));
+    detail::throw_exception<std::invalid_argument>(
+        "runtime_options.workers has to be 1",
+        "cordage: runtime_options.workers has to be 1; this version has one worker");
+  core_ = std::make_unique<detail::runtime_core>(chosen_backend(options.backend), options.clock);
   if (options.dump_signal != 0) core_->dump_at(options.dump_signal);
 }
 
@@ -187,8 +195,9 @@ void runtime::loop() { core_->run(); }
 
 void runtime::check_outside_of_workers() const {
   if (detail::worker::current() != nullptr)
-    throw std::logic_error("cordage: run and sync_wait block their thread and were called inside a worker; "
-                           "await there instead");
+    detail::throw_exception<std::logic_error>(
+        "run and sync_wait were called inside a worker",
+        "cordage: run and sync_wait block their thread and were called inside a worker; await there instead");
 }
 
 }  // namespace cordage

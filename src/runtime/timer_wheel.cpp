@@ -13,11 +13,17 @@ std::uint64_t nanoseconds(time_point at) noexcept {
 
 }  // namespace
 
-timer_wheel::timer_wheel() noexcept : current_(nanoseconds(now()) >> tick_bits) {}
+timer_wheel::timer_wheel(virtual_clock* replaced_by) noexcept
+    : virtual_(replaced_by), tick_bits_(replaced_by == nullptr ? 16 : 0), current_(nanoseconds(now()) >> tick_bits_) {}
 
-time_point timer_wheel::now() noexcept { return std::chrono::steady_clock::now(); }
+time_point timer_wheel::now() noexcept {
+  return virtual_ == nullptr ? time_point(std::chrono::steady_clock::now()) : virtual_->now();
+}
 
-void timer_wheel::start(timer& t) noexcept { place(t); }
+void timer_wheel::start(timer& t) noexcept {
+  if (t.deadline == time_point::max()) [[unlikely]] return never_.push_back(t);
+  place(t);
+}
 
 // The slot's bit stays; find_next clears it when it looks.
 bool timer_wheel::cancel(timer& t) noexcept {
@@ -28,7 +34,7 @@ bool timer_wheel::cancel(timer& t) noexcept {
 
 void timer_wheel::place(timer& t) noexcept {
   // The first tick that begins at or after the deadline; one that is past fires at the next opportunity.
-  const tick due = (nanoseconds(t.deadline) + (tick{1} << tick_bits) - 1) >> tick_bits;
+  const tick due = (nanoseconds(t.deadline) + (tick{1} << tick_bits_) - 1) >> tick_bits_;
   const tick at = due > current_ ? due : current_ + 1;
   const tick differing = (at ^ current_) | (slots - 1);
   const unsigned level = (63U - static_cast<unsigned>(std::countl_zero(differing))) / slot_bits;
@@ -59,11 +65,11 @@ bool timer_wheel::find_next(position& found) noexcept {
 time_point timer_wheel::next() noexcept {
   position nearest;
   if (!find_next(nearest)) return time_point::max();
-  return time_point(std::chrono::nanoseconds(nearest.at << tick_bits));
+  return time_point(std::chrono::nanoseconds(nearest.at << tick_bits_));
 }
 
 void timer_wheel::advance(time_point at) noexcept {
-  const tick target = nanoseconds(at) >> tick_bits;
+  const tick target = nanoseconds(at) >> tick_bits_;
   for (position nearest; find_next(nearest) && nearest.at <= target;) reach(nearest);
   if (target > current_) current_ = target;
 }
@@ -73,23 +79,38 @@ std::size_t timer_wheel::count() noexcept {
   for (auto& level : timers_) {
     for (auto& slot : level) slot.for_each([&](timer&) { ++found; });
   }
+  never_.for_each([&](timer&) { ++found; });
   return found;
 }
 
+// Timers that only move down are a step on the way, and the clock does not show it.
+bool timer_wheel::jump() noexcept {
+  for (position nearest; find_next(nearest);) {
+    if (!reach(nearest)) continue;
+    virtual_->set(time_point(std::chrono::nanoseconds(current_ << tick_bits_)));
+    return true;
+  }
+  return false;
+}
+
 // Timers of level 0 fire; those of a level above move down, now that the time is near enough to tell them apart. A
-// timer whose own tick is the one just reached is due as well.
-void timer_wheel::reach(const position& where) noexcept {
+// timer whose own tick is the one just reached is due as well. All of one tick are in one slot, in the order in which
+// they were started. True if any fired.
+bool timer_wheel::reach(const position& where) noexcept {
   current_ = where.at;
   occupied_[where.level] &= ~(std::uint64_t{1} << where.slot);
+  bool fired = false;
   timers_[where.level][where.slot].for_each([&](timer& t) {
     t.unlink();
-    const bool due = where.level == 0 || nanoseconds(t.deadline) <= (current_ << tick_bits);
+    const bool due = where.level == 0 || nanoseconds(t.deadline) <= (current_ << tick_bits_);
     if (due) {
       wake(*t.waiter);
+      fired = true;
     } else {
       place(t);
     }
   });
+  return fired;
 }
 
 }  // namespace cordage::detail

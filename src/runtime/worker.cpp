@@ -17,8 +17,8 @@ struct worker_registry {
 };
 constinit worker_registry all_workers;
 
-worker::worker(runtime_core& owner, std::unique_ptr<poller> sleeps_in) noexcept
-    : owner_(owner), poller_(std::move(sleeps_in)) {
+worker::worker(runtime_core& owner, std::unique_ptr<poller> sleeps_in, virtual_clock* time_passes_by) noexcept
+    : owner_(owner), timers_(time_passes_by), poller_(std::move(sleeps_in)) {
   const std::lock_guard lock(all_workers.mutex);
   all_workers.workers.push_back(*this);
 }
@@ -64,10 +64,11 @@ void worker::run_ready() noexcept {
   }
 }
 
-// Busy: look for time that has passed and for events, without waiting for them, unless that was done just now.
+// Busy: look for time that has passed and for events, without waiting for them, unless that was done just now. Virtual
+// time, which stands still, does not tell.
 void worker::look_outside() noexcept {
   const time_point at = timers_.now();
-  if (at - polled_ < poll_interval) return;
+  if (at - polled_ < poll_interval && !timers_.is_virtual()) return;
   polled_ = at;
   timers_.advance(at);
   poller_->poll(time_point::min());
@@ -75,12 +76,22 @@ void worker::look_outside() noexcept {
 
 // Nothing is ready: announce it, sleep until an event, the next timer or a node from outside.
 void worker::park() noexcept {
+  if (timers_.is_virtual() && let_time_pass()) [[unlikely]] return;
   const bool announced = inbox_.announce_parking();
   if (announced) poller_->poll(timers_.next());
   const bool arrived = inbox_.take(ready_);
   if (announced && arrived) ++unparks_owed_;
   polled_ = timers_.now();
   timers_.advance(polled_);
+}
+
+// Virtual time passes when nothing is ready and nothing has come from outside. False if no timer waits for that.
+bool worker::let_time_pass() noexcept {
+  if (timers_.next() == time_point::max()) return false;
+  poller_->poll(time_point::min());
+  inbox_.take(ready_);
+  if (ready_.empty()) timers_.jump();
+  return true;
 }
 
 }  // namespace cordage::detail

@@ -58,6 +58,7 @@ void coroutine_base::rethrow() { std::rethrow_exception(std::exchange(failure_, 
 
 void coroutine_base::unwind() {
   yields_ = nullptr;
+  unwinding_over_ = nullptr;
   throw_exception<stack_unwind>("a coroutine was destroyed, and without exceptions it cannot be unwound", *this);
 }
 
@@ -77,9 +78,16 @@ void coroutine_base::entry(void* self) {
   fatal("a coroutine was entered after its end");
 }
 
+// Without exceptions the destructors of what lies on its stack would silently not run.
+void coroutine_base::cannot_be_unwound() const noexcept {
+  fatal({"coroutine \"", name(), "\" was destroyed while it was suspended, and without exceptions its stack cannot be "
+                                 "unwound; resume it to its end first"});
+}
+
 void coroutine_base::end() noexcept {
   expects(!runs(), "a coroutine was destroyed while it was running or had resumed another one");
   check_thread();
+  if constexpr (!config::exceptions) cannot_be_unwound();
   enter(this);  // comes back at its end: while it is unwound it does not yield
 }
 

@@ -45,6 +45,7 @@ void fiber_base::begin(resumable& node) {
 // at once sends the fiber straight back.
 void fiber_base::switch_in(resumable& node) {
   auto& fiber = static_cast<fiber_base&>(node);
+  fiber.home->current_strand = fiber.on;
   do {
     fiber.enter();
   } while (!fiber.type->start(fiber));
@@ -84,10 +85,6 @@ void fiber_base::entry(void* self) {
   fatal("a fiber was entered after its end");
 }
 
-void fiber_base::stop_here() {
-  if (unwound_by_ == nullptr) unwind();
-}
-
 void fiber_base::take_turn() noexcept {
   static constexpr wait_type turn{nullptr, nullptr, queue, "its turn"};
   type = &turn;
@@ -96,6 +93,13 @@ void fiber_base::take_turn() noexcept {
 
 void fiber_base::unwind() {
   stopped_ = false;
+  if (unwound_by_ == nullptr) {
+    on->raise(unwinding_);
+    unwinding_over_ = [](stackful& over) noexcept {
+      auto& fiber = static_cast<fiber_base&>(over);
+      fiber.on->lower(fiber.unwinding_);
+    };
+  }
   throw_exception<stack_unwind>("a fiber was stopped, and without exceptions it cannot be unwound", *this);
 }
 

@@ -11,7 +11,8 @@ void scope::child_ended(detail::joinable& child, const failure& failed, bool aba
     if (!first_failure_ || (is_exception && first_failure_.exception() == nullptr)) first_failure_ = failed;
     stop_children();
   }
-  if (live() == 0) detail::wake(*waiter_);
+  if (&child != function_) admission_.child_ended();
+  if (live() == 0) admission_.wake_at_rest(*waiter_);
 }
 
 }  // namespace cordage

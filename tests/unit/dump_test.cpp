@@ -153,6 +153,14 @@ TEST(dump, puts_the_children_of_a_scope_below_whom_waits_for_them) {
   EXPECT_NE(seen.find("6  task waits for sleep\n"), seen.npos) << seen;
 }
 
+TEST(dump, puts_what_when_all_waits_for_below_it) {
+  auto parent = []() -> task<> { co_await when_all(outermost(), sleep_for(24h)); };
+  const std::string seen = seen_of([&] { (void)spawn({.name = "parent"}, parent); });
+  EXPECT_NE(seen.find("2  task \"parent\" waits for when_all\n"), seen.npos) << seen;
+  EXPECT_NE(seen.find("3    task waits for sleep\n       in innermost()\n       in middle(int)\n"), seen.npos) << seen;
+  EXPECT_NE(seen.find("4    task waits for sleep\n"), seen.npos) << seen;
+}
+
 // An operation that consists of strands which no group has.
 class lonely_strand final : public detail::strand {
  public:

@@ -2,8 +2,10 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -11,6 +13,7 @@
 #include <cordage/time.hpp>
 
 #include "counted.hpp"
+#include "manual_operation.hpp"
 
 namespace {
 
@@ -200,6 +203,128 @@ TEST(with_scope, an_error_becomes_the_value_where_that_is_a_result) {
     co_return detail::fail(errc::timed_out);
   };
   EXPECT_EQ(run(with_scope(own_error)).error(), errc::timed_out);
+}
+
+// `!with_scope(f)` is for an f whose value is a result: elsewhere there is no error to pass on.
+template <class F>
+concept with_scope_can_be_checked = requires(F f) { !with_scope(std::move(f)); };
+struct gives_a_number {
+  task<int> operator()(scope&) const { co_return 1; }
+};
+struct gives_a_result {
+  task<result<int>> operator()(scope&) const { co_return 1; }
+};
+struct is_an_async {
+  async<> operator()(scope&) const { co_return {}; }
+};
+struct gives_a_result_on_a_fiber {
+  result<> operator()(scope&) const { return {}; }
+};
+struct gives_nothing_on_a_fiber {
+  void operator()(scope&) const {}
+};
+static_assert(with_scope_can_be_checked<gives_a_result>);
+static_assert(with_scope_can_be_checked<is_an_async>);
+static_assert(with_scope_can_be_checked<gives_a_result_on_a_fiber>);
+static_assert(!with_scope_can_be_checked<gives_a_number>);
+static_assert(!with_scope_can_be_checked<gives_nothing_on_a_fiber>);
+
+// How a scope ends whose children, all in one turn and in this order, throw (x), fail with an error (e), and stop the
+// scope (s). A child that ran before it was stopped keeps its outcome.
+std::string ending(std::string_view children_do) {
+  auto body = [&](scope& children) -> async<int> {
+    auto child = [&children](char what) -> async<> {
+      if (what == 's') children.request_stop();
+      if (what == 'e') co_return detail::fail(errc::closed);
+      co_return {};
+    };
+    auto throwing_child = [] { throw std::runtime_error("exception"); };
+    for (const char what : children_do) {
+      if (what == 'x') {
+        children.spawn(throwing_child);
+      } else {
+        children.spawn(child, what);
+      }
+    }
+    for (int i = 0; i < 5; ++i) co_await yield_now();
+    co_return 5;
+  };
+  try {
+    const result<int> value = run(with_scope(body));
+    return value ? std::to_string(*value) : value.error().message();
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+}
+
+TEST(with_scope, gives_an_exception_before_an_error_before_a_stop_before_the_value) {
+  const std::string stopped = error(errc::stopped).message();
+  EXPECT_EQ(ending(""), "5");
+  EXPECT_EQ(ending("s"), stopped);
+  EXPECT_EQ(ending("e"), "closed");
+  EXPECT_EQ(ending("x"), "exception");
+  EXPECT_EQ(ending("es"), "closed");
+  EXPECT_EQ(ending("xs"), "exception");
+  EXPECT_EQ(ending("xes"), "exception");
+  // The rest is stopped before it begins, and then it has nothing to give.
+  EXPECT_EQ(ending("se"), stopped);
+  EXPECT_EQ(ending("sx"), stopped);
+  EXPECT_EQ(ending("ex"), "closed");
+}
+
+// Children that go on in the very turn in which another one fails: their failures are there as well.
+TEST(with_scope, of_what_fails_in_one_turn_gives_the_exception_whichever_came_first) {
+  for (const bool error_first : {false, true}) {
+    manual gates[2];
+    auto fails = [&]() -> async<> {
+      (void)co_await manual_operation(gates[0]);
+      co_return detail::fail(errc::closed);
+    };
+    auto throws = [&] {
+      (void)await(manual_operation(gates[1]));
+      throw std::runtime_error("exception");
+    };
+    auto body = [&](scope& children) -> async<int> {
+      children.spawn(fails);
+      children.spawn(throws);
+      co_await yield_now();
+      gates[error_first ? 0 : 1].complete(0);
+      gates[error_first ? 1 : 0].complete(0);
+      co_await sleep_for(for_ever);
+      co_return 1;
+    };
+    EXPECT_THROW((void)run(with_scope(body)), std::runtime_error);
+  }
+}
+
+TEST(with_scope, an_error_stops_the_rest_only_if_the_handle_was_dropped_before_the_end) {
+  for (const bool drop : {false, true}) {
+    std::string log;
+    auto body = [&](scope& children) -> async<int> {
+      auto handle = std::make_unique<join_handle<result<>>>(children.spawn([]() -> async<> {
+        co_await yield_now();
+        co_return detail::fail(errc::closed);
+      }));
+      children.spawn([&]() -> task<> {
+        for (int i = 0; i < 5; ++i) co_await yield_now();
+        log += "sibling ";
+      });
+      if (drop) handle.reset();
+      for (int i = 0; i < 10; ++i) co_await yield_now();
+      handle.reset();  // too late to matter
+      co_await yield_now();
+      log += "function";
+      co_return 1;
+    };
+    const auto ended = run(with_scope(body));
+    if (drop) {
+      EXPECT_EQ(ended.error(), errc::closed);
+      EXPECT_EQ(log, "");
+    } else {
+      EXPECT_EQ(ended, 1);
+      EXPECT_EQ(log, "sibling function");
+    }
+  }
 }
 
 TEST(with_scope, an_isolated_child_keeps_its_failure_to_itself) {

@@ -108,6 +108,12 @@ namespace cordage::config {
 
 inline constexpr bool hosted = CORDAGE_HOSTED;
 
+#if defined(__cpp_exceptions)
+inline constexpr bool exceptions = true;
+#else
+inline constexpr bool exceptions = false;
+#endif
+
 #if defined(CORDAGE_ASAN) || defined(CORDAGE_TSAN)
 inline constexpr bool sanitized = true;
 #else

@@ -9,6 +9,9 @@ namespace cordage::detail {
 // Writes "cordage: " and the message to standard error and aborts. Any thread; safe in a signal handler.
 [[noreturn]] void fatal(const char* message) noexcept;
 
+// The same with a message in pieces.
+[[noreturn]] void fatal(std::initializer_list<std::string_view> pieces) noexcept;
+
 // Writes "cordage: ", the pieces and a line end to standard error, and goes on. Any thread; safe in a signal handler.
 void complain(std::initializer_list<std::string_view> pieces) noexcept;
 

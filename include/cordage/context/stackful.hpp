@@ -83,6 +83,7 @@ class stackful {
   bool finished_ = false;
   exception_state::globals saved_exceptions_;
   stack_unwind* unwound_by_ = nullptr;  // what unwinds it, while that is under way
+  void (*unwinding_over_)(stackful&) noexcept;  // told when it no longer is; set by who begins it
   stack* const stack_;
   [[no_unique_address]] sanitizer_fiber sanitizer_;
 };
@@ -102,7 +103,7 @@ class stack_unwind {
   // Whether it is to end there; if so it has arrived.
   bool arrives_at(stackful& there) noexcept {
     if (whose_ != &there) return false;
-    std::exchange(whose_, nullptr)->unwound_by_ = nullptr;
+    over();
     return true;
   }
 
@@ -111,6 +112,11 @@ class stack_unwind {
 
   void take_over() noexcept {
     if (whose_ != nullptr) whose_->unwound_by_ = this;
+  }
+  void over() noexcept {
+    stackful& of = *std::exchange(whose_, nullptr);
+    of.unwound_by_ = nullptr;
+    if (of.unwinding_over_ != nullptr) of.unwinding_over_(of);
   }
   // It was not thrown on, but dropped, or kept beyond the end of what it unwinds.
   void swallowed() noexcept;

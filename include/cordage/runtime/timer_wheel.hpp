@@ -5,6 +5,9 @@
 // whole level below it. A timer sits at the level of the highest bits in which its tick differs from the current one,
 // and moves down when its slot is reached: at most once per level.
 //
+// With a virtual clock (virtual_clock.hpp) a tick is one nanosecond, so that timers fire at their deadlines exactly and
+// in their order; time is then moved by jump, which never skips one.
+//
 // Source: Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP 1987, scheme 7.
 #pragma once
 
@@ -13,14 +16,15 @@
 
 #include <cordage/base/intrusive_list.hpp>
 #include <cordage/strands/clock.hpp>
+#include <cordage/virtual_clock.hpp>
 
 namespace cordage::detail {
 
 class timer_wheel final : public clock {
  public:
-  timer_wheel() noexcept;
+  // The virtual clock outlives the wheel; null for the steady clock of the system.
+  explicit timer_wheel(virtual_clock* replaced_by = nullptr) noexcept;
 
-  // Reads the steady clock of the system.
   time_point now() noexcept override;
   void start(timer& t) noexcept override;
   bool cancel(timer& t) noexcept override;
@@ -35,12 +39,16 @@ class timer_wheel final : public clock {
   // How many timers there are; walks through all of them.
   std::size_t count() noexcept;
 
+  bool is_virtual() const noexcept { return virtual_ != nullptr; }
+
+  // Of a virtual clock: moves it to the nearest deadline and fires what is due then. False without timers.
+  bool jump() noexcept;
+
  private:
   using tick = std::uint64_t;
-  static constexpr unsigned tick_bits = 16;  // nanoseconds per tick, as a power of two
   static constexpr unsigned slot_bits = 6;
   static constexpr unsigned slots = 1U << slot_bits;
-  static constexpr unsigned levels = (64 - tick_bits) / slot_bits;
+  static constexpr unsigned levels = (63 + slot_bits - 1) / slot_bits;  // enough for ticks of a nanosecond
 
   struct position {
     unsigned level;
@@ -50,11 +58,14 @@ class timer_wheel final : public clock {
 
   void place(timer& t) noexcept;
   bool find_next(position& found) noexcept;
-  void reach(const position& where) noexcept;
+  bool reach(const position& where) noexcept;
 
+  virtual_clock* const virtual_;
+  const unsigned tick_bits_;  // nanoseconds per tick, as a power of two
   tick current_;
   std::uint64_t occupied_[levels] = {};  // a bit per slot; may be set for a slot that cancelling has emptied
   intrusive_list<timer> timers_[levels][slots];
+  intrusive_list<timer> never_;  // those at the end of time, which does not come
 };
 
 }  // namespace cordage::detail

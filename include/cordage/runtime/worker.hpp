@@ -21,7 +21,8 @@ class runtime_core;
 
 class worker final : public executor, public list_hook<worker> {
  public:
-  worker(runtime_core& owner, std::unique_ptr<poller> sleeps_in) noexcept;
+  // With a virtual clock, which outlives the worker, or the steady one where that is null.
+  worker(runtime_core& owner, std::unique_ptr<poller> sleeps_in, virtual_clock* time_passes_by) noexcept;
   ~worker();
 
   // The worker whose loop runs on this thread, null outside of any.
@@ -66,6 +67,7 @@ class worker final : public executor, public list_hook<worker> {
   void run_ready() noexcept;
   void look_outside() noexcept;
   void park() noexcept;
+  bool let_time_pass() noexcept;
 
   runtime_core& owner_;
   timer_wheel timers_;

@@ -103,7 +103,7 @@ class awaiter : coroutine_node<node_for<Op>> {
       return can_go_on() ? false : queue(end<Promise>);
     }
     if (!can_go_on()) [[unlikely]] return queue(end<Promise>);
-    return this->home->spend() ? false : queue(resume);
+    return this->home->spend() ? false : queue(resume<Promise>);
   }
 
   // A result that is given is to be looked at.
@@ -167,7 +167,9 @@ class awaiter : coroutine_node<node_for<Op>> {
   template <class Promise>
   static void completed(resumable& node) {
     auto& self = static_cast<awaiter&>(node);
-    if constexpr (withdrawable) self.template promise<Promise>().on->waiting_on = nullptr;
+    promise_base& by = self.template promise<Promise>();
+    by.enter();
+    if constexpr (withdrawable) by.on->waiting_on = nullptr;
     if constexpr (must_settle) {
       if (!self.can_go_on()) return end<Promise>(self);
     }
@@ -175,12 +177,19 @@ class awaiter : coroutine_node<node_for<Op>> {
   }
 
   // the coroutine goes on with what has completed before;
-  static void resume(resumable& node) { static_cast<awaiter&>(node).waiter_.resume(); }
+  template <class Promise>
+  static void resume(resumable& node) {
+    auto& self = static_cast<awaiter&>(node);
+    self.template promise<Promise>().enter();
+    self.waiter_.resume();
+  }
 
   // the strand was stopped before the operation was begun;
   template <class Promise>
   static void stop(resumable& node) {
-    unwind_stopped(static_cast<awaiter&>(node).template promise<Promise>());
+    promise_base& by = static_cast<awaiter&>(node).template promise<Promise>();
+    by.enter();
+    unwind_stopped(by);
   }
 
   // the operation ended in a way that ends the coroutine. Its frame, where this awaiter lives, is gone afterwards.

@@ -1,7 +1,7 @@
 // The contract of clocks: what time it is, and waking a node when a time has come.
 //
-// The runtime's own is the steady clock with a timer wheel per worker (runtime/timer_wheel.hpp); a simulated one takes
-// its place in tests. All functions are called on the executor that gave the clock.
+// The runtime's own is the steady clock, or a virtual one in tests, with a timer wheel per worker
+// (runtime/timer_wheel.hpp). All functions are called on the executor that gave the clock.
 #pragma once
 
 #include <chrono>

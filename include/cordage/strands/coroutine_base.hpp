@@ -162,6 +162,7 @@ class coroutine_base : public stackful {
   // before it looks whether the recursion ends.
   CORDAGE_RARELY_THROWS void unwind();
   CORDAGE_RARELY_CALLED void end() noexcept;
+  [[noreturn]] void cannot_be_unwound() const noexcept;
 
   machine_context resumer_;    // where it goes when it leaves; see at_rest
   coroutine_base* outer_;      // the coroutine that has resumed this one; where last_resumed_ is this one there is none

@@ -12,6 +12,7 @@
 namespace cordage {
 
 namespace detail {
+class strand;
 class strand_group;
 }
 
@@ -54,6 +55,13 @@ class executor {
 
   // See detail::wake.
   static void wake(resumable& node) noexcept;
+
+  // How many combinators are beginning their children at this moment, each inside the one before; see sync/combinator.hpp.
+  int nested_starts = 0;
+
+  // The strand whose code runs, or ran last, for strands that are spawned by plain calls of that code; null once that
+  // strand has ended.
+  detail::strand* current_strand = nullptr;
 
  protected:
   ~executor() = default;

@@ -35,6 +35,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   static fiber_base* current() noexcept { return current_; }
 
   strand& its_strand() const noexcept { return *on; }
+  bool being_unwound() const noexcept { return unwound_by_ != nullptr; }
 
   // For whoever looks. Who waits for it, where it is no strand of its own.
   virtual waiting_node awaited_by() noexcept { return {}; }
@@ -50,8 +51,11 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
 
   // Called by code on this fiber before each wait: throws if the strand has been stopped.
   CORDAGE_ALWAYS_INLINE void before_wait() {
-    if (home->any_stopping() && on->stopping()) [[unlikely]] stop_here();
+    if (must_stop()) [[unlikely]] unwind();
   }
+
+  // Asked instead where nothing can be thrown.
+  CORDAGE_ALWAYS_INLINE bool must_stop() const noexcept { return home->any_stopping() && on->stopping(); }
 
   // Called when an operation was ready: gives others a turn when the budget of this one is spent.
   CORDAGE_ALWAYS_INLINE void after_ready() {
@@ -67,9 +71,14 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
     leave();
     if constexpr (can_be_withdrawn<Op>) {
       on->waiting_on = nullptr;
-      if (stopped_) [[unlikely]] unwind();
+      if constexpr (config::exceptions) {
+        if (stopped_) [[unlikely]] unwind();
+      }
     }
   }
+
+  // After wait_for, where nothing can be thrown: whether the wait was ended by a stop. Asked once.
+  bool wait_was_stopped() noexcept { return std::exchange(stopped_, false); }
 
   // Throws stack_unwind, which ends at the beginning of the fiber. Not declared noreturn, see coroutine_base::unwind.
   CORDAGE_RARELY_THROWS void unwind();
@@ -115,7 +124,6 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   static void entry(void* self);
   CORDAGE_ALWAYS_INLINE void enter() noexcept;
   CORDAGE_ALWAYS_INLINE void left() noexcept;
-  void stop_here();
   void take_turn() noexcept;
 
   CORDAGE_ALWAYS_INLINE void leave() noexcept {
@@ -128,6 +136,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   sanitizer_fiber& inner_sanitizer() noexcept { return coroutine != nullptr ? sanitizer_of(*coroutine) : sanitizer_; }
 
   bool stopped_ = false;  // the wait ended by a stop; set before the fiber is entered
+  stop_shield unwinding_;  // what waits in destructors are shielded by
 
   static constinit thread_local fiber_base* current_;
 };

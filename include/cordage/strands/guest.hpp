@@ -82,7 +82,14 @@ class guest_awaiter : coroutine_node<wait> {
   }
 
   decltype(auto) await_resume() {
-    if (stopped_) [[unlikely]] raise(errc::stopped, op_);
+    if (stopped_) [[unlikely]] {
+      using given = decltype(op_.get());
+      if constexpr (!config::exceptions && Mode == error_mode::give && takes_error<given>) {
+        return failed_as<given>(errc::stopped);
+      } else {
+        raise(errc::stopped, op_);
+      }
+    }
     if constexpr (Mode == error_mode::raise) {
       return value_or_raise(op_.get(), op_);
     } else {

@@ -88,6 +88,9 @@ class promise_base {
     std::construct_at(&link->exception, std::current_exception());
   }
 
+  // Before the coroutine goes on from the executor's loop.
+  void enter() noexcept { home->current_strand = on; }
+
   // Asked before each wait.
   bool stopping() const noexcept { return home->any_stopping() && on->stopping(); }
 
@@ -102,6 +105,9 @@ CORDAGE_RARELY_CALLED inline void end_root(promise_base& outermost, frame_end ho
   link.ended(link, how);
 }
 
+// How many stops are taking down frames on this thread, each inside a destructor of the one before.
+inline constinit thread_local int frames_under_destruction = 0;
+
 // Destroys the frame of `innermost`, which is suspended, and those that await it, up to where the strand or a
 // combinator began, which is told. Iterative: a million frames need no stack.
 CORDAGE_RARELY_CALLED inline void unwind_stopped(promise_base& innermost) noexcept {
@@ -109,7 +115,9 @@ CORDAGE_RARELY_CALLED inline void unwind_stopped(promise_base& innermost) noexce
   for (;;) {
     task_link& link = *at->link;
     at = link.parent;
+    ++frames_under_destruction;
     std::exchange(link.child, {}).destroy();
+    --frames_under_destruction;
     if (at == nullptr) {
       auto& root = static_cast<root_link&>(link);
       return root.ended(root, frame_end::stopped);

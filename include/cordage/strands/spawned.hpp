@@ -133,6 +133,7 @@ class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, ro
   // One that was stopped before its first turn does not begin.
   static void begin(resumable& node) {
     auto& self = static_cast<task_strand&>(node);
+    static_cast<resumable&>(self).home->current_strand = &self;
     if (self.stopping()) {
       self.value.set_stopped();
       return self.conclude();
@@ -202,6 +203,21 @@ class fiber_strand final : public spawned_call<T, Call, OnFailure>, fiber_base {
   void destroy() noexcept override { destroy_on_stack(this); }
 };
 
+// A strand that was made just now, with what it inherits of the one whose code makes it, and with its second reference.
+template <class Strand>
+Strand* inheriting(Strand* made) {
+  const executor* const here = executor::running();
+  if (here != nullptr && here->current_strand != nullptr) {
+    catching([&] { made->inherit_locals(*here->current_strand); },
+             [&](std::exception_ptr no_memory) {
+               made->release();
+               std::rethrow_exception(std::move(no_memory));
+             });
+  }
+  made->retain();
+  return made;
+}
+
 // Makes a strand of a callable and its arguments, by the one rule of strands/start.hpp. It has two references: its own,
 // which its end releases, and one for the caller. It does not run before its group has adopted it and its first_node()
 // was scheduled.
@@ -215,15 +231,13 @@ auto* make_strand(executor& where, strand_group& group, const spawn_options& opt
   if constexpr (runs_stackless<F, Args...>) {
     auto* const made = new task_strand<value, call, handler>(
         options.name, where, group, std::forward<OnFailure>(on_failure), std::forward<F>(f), std::forward<Args>(args)...);
-    made->retain();
-    return made;
+    return inheriting(made);
   } else {
     const stack_options on{
         .name = options.name, .stack_size = options.stack_size, .allow_unguarded = options.allow_unguarded};
     auto* const made = make_on_stack<fiber_strand<value, call, handler>>(
         on, where, group, std::forward<OnFailure>(on_failure), std::forward<F>(f), std::forward<Args>(args)...);
-    made->retain();
-    return made;
+    return inheriting(made);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include <cordage/base/atomic.hpp>
 #include <cordage/base/config.hpp>
@@ -16,6 +17,9 @@ namespace cordage::detail {
 
 struct wait;
 struct short_name;
+class stop_state;
+class local_value;
+class local_values;
 
 // How to deal with a wait without knowing its operation. One constant per kind of operation and of waiter.
 struct wait_type {
@@ -34,21 +38,28 @@ struct wait : resumable {
 
 enum class strand_kind : unsigned char { task, fiber };
 
+// While one is up on a strand, no wait of the strand sees a stop. They nest: the last to be raised is the first to be
+// lowered, but for one that lets the stop through early.
+struct stop_shield {
+  stop_shield* outer = nullptr;
+  // Told when a stop arrives at the strand, if anybody is to know.
+  void (*stop_arrived)(stop_shield&) noexcept = nullptr;
+};
+
 // Created and ended on its executor, where `waiting_on` belongs to it; request_stop may come from anywhere.
 //
 // It is kept alive by references: one for running, one for a join_handle. A stop that is on its way keeps a strand from
 // ending before the walk has arrived, and so its runtime from ending.
 class strand : public list_hook<strand> {
  public:
-  strand(executor& where, strand_kind kind) noexcept : home(&where), kind_(kind) {
-    stop_walk_.run = walk, stop_walk_.home = &where;
-  }
+  strand(executor& where, strand_kind kind) noexcept : strand(kind) { place(where); }
   strand(const strand&) = delete;
   strand& operator=(const strand&) = delete;
 
-  // Relaxed is enough: whoever requests a stop also posts the walk to this strand's executor. A wait that misses the
-  // word has published itself before the walk looks, since both run there.
-  bool stopping() const noexcept { return (word_.load(memory_order_relaxed) & stop_bit) != 0; }
+  // Whether its waits are to end. Relaxed is enough: whoever requests a stop also posts the walk to this strand's executor.
+  // A wait that misses the word has published itself before the walk looks, since both run there.
+  bool stopping() const noexcept { return stop_requested() && shields_ == nullptr; }
+  bool stop_requested() const noexcept { return (word_.load(memory_order_relaxed) & stop_bit) != 0; }
 
   // Asks the strand to stop: its current wait, or its next, completes as stopped. False if it had been asked before
   // or has ended. From anywhere, a signal handler included, by whoever holds a reference.
@@ -56,6 +67,17 @@ class strand : public list_hook<strand> {
 
   void retain() noexcept { references_.fetch_add(1, memory_order_relaxed); }
   void release() noexcept;
+
+  // What tells others of its stops; made when it is first asked for. On the executor. Throws std::bad_alloc.
+  stop_state& observed();
+
+  // The values of strand_locals, see there; on the executor. set_local takes the reference over, and throws std::bad_alloc.
+  const local_value* find_local(const void* key) const noexcept;
+  void set_local(const void* key, local_value& value);
+  // What `from` has, before this begins. Throws std::bad_alloc.
+  void inherit_locals(const strand& from) {
+    if (from.locals_ != nullptr) [[unlikely]] copy_locals(from);
+  }
 
   strand_kind kind() const noexcept { return kind_; }
 
@@ -65,13 +87,26 @@ class strand : public list_hook<strand> {
   bool has_ended() const noexcept { return (word_.load(memory_order_relaxed) & ended_bit) != 0; }
   virtual beginning began_with() noexcept { return {}; }
 
-  executor* const home;
+  // On the executor, between two waits.
+  void raise(stop_shield& up) noexcept { up.outer = std::exchange(shields_, &up); }
+  void lower(stop_shield& down) noexcept;
+  // On the executor, while the strand waits: as if the stop had arrived only now.
+  void let_stop_through(stop_shield& of) noexcept {
+    lower(of);
+    if (stopping()) stop_wait();
+  }
+
+  executor* home;
   // The innermost wait of this strand that a stop could withdraw; null while it runs or is about to.
   wait* waiting_on = nullptr;
 
  protected:
+  // One that is placed later, before it begins.
+  explicit strand(strand_kind kind) noexcept : kind_(kind) { stop_walk_.run = walk; }
+  void place(executor& where) noexcept { home = stop_walk_.home = &where; }
+
   virtual ~strand() {
-    if (name_ != nullptr) [[unlikely]] forget_name();
+    if (name_ != nullptr || observed_ != nullptr || locals_ != nullptr) [[unlikely]] forget_extras();
   }
   // Copied, and cut to what fits; there is none where there is no memory for it. For tasks: a fiber's stack has its name.
   CORDAGE_RARELY_CALLED void set_name(std::string_view given) noexcept;
@@ -80,15 +115,30 @@ class strand : public list_hook<strand> {
 
   // When the outcome is known: ends the strand, now or when the walk that is on its way has arrived.
   void end_when_walked() noexcept {
+    forget_current();
     // Relaxed: a request that this does not see finds the strand ended and posts nothing.
     if ((word_.fetch_or(ended_bit, memory_order_relaxed) & stop_bit) == 0) return end();
+    if (walked_) end_stopped();
+  }
+  // The same for a strand whose stops are requested on its executor only: without a locked instruction.
+  void end_here_when_walked() noexcept {
+    forget_current();
+    const std::uint32_t word = word_.load(memory_order_relaxed);
+    word_.store(word | ended_bit, memory_order_relaxed);
+    if ((word & stop_bit) == 0) return end();
     if (walked_) end_stopped();
   }
 
  private:
   static void walk(resumable& node);
 
-  CORDAGE_RARELY_CALLED void forget_name() noexcept;
+  void stop_wait() noexcept;
+  void forget_current() noexcept {
+    if (home->current_strand == this) home->current_strand = nullptr;
+  }
+  CORDAGE_RARELY_CALLED void forget_extras() noexcept;
+  CORDAGE_RARELY_THROWS void copy_locals(const strand& from);
+  CORDAGE_RARELY_CALLED void tell_observers() noexcept;
 
   void end_stopped() noexcept {
     home->stopping_ended();
@@ -108,7 +158,10 @@ class strand : public list_hook<strand> {
   } stop_walk_;
   bool walked_ = false;  // the walk has arrived; the executor's own
   const strand_kind kind_;
+  stop_shield* shields_ = nullptr;  // the innermost
   short_name* name_ = nullptr;
+  stop_state* observed_ = nullptr;
+  local_values* locals_ = nullptr;
 };
 
 inline bool strand::request_stop() noexcept {
@@ -130,11 +183,29 @@ inline void strand::release() noexcept {
 inline void strand::walk(resumable& node) {
   strand& s = *static_cast<walk_node&>(node).owner;
   s.walked_ = true;
+  s.home->current_strand = &s;
+  if (s.observed_ != nullptr) [[unlikely]] s.tell_observers();
   if ((s.word_.load(memory_order_relaxed) & ended_bit) != 0) return s.end_stopped();
-  wait* const current = s.waiting_on;
+  if (s.shields_ == nullptr) return s.stop_wait();
+  for (stop_shield* each = s.shields_; each != nullptr;) {
+    stop_shield& told = *each;
+    each = told.outer;  // it may be lowered meanwhile
+    if (told.stop_arrived != nullptr) told.stop_arrived(told);
+  }
+}
+
+inline void strand::stop_wait() noexcept {
+  wait* const current = waiting_on;
   if (current == nullptr || current->type->cancel(*current) == cancel_result::too_late) return;
-  s.waiting_on = nullptr;
+  waiting_on = nullptr;
   current->type->stopped(*current);
+}
+
+// Mostly the innermost.
+inline void strand::lower(stop_shield& down) noexcept {
+  stop_shield** at = &shields_;
+  while (*at != &down) at = &(*at)->outer;
+  *at = down.outer;
 }
 
 }  // namespace cordage::detail

@@ -88,6 +88,7 @@ class waiting_root : public root_link {
   template <class Node>
   bool run_child(promise_base& promise, Node& node) noexcept {
     promise.start_as_root(*this, *on_);
+    promise.enter();
     waiter_ = &node;
     phase_ = phase::starting;
     child.resume();

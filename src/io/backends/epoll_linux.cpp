@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include <cordage/base/exceptions.hpp>
 #include <cordage/strands/executor.hpp>
 
 namespace cordage::detail {
@@ -23,7 +24,9 @@ std::uint64_t tag_of(std::uint32_t index, std::uint32_t generation) noexcept {
   return std::uint64_t{generation} << 32 | index;
 }
 
-[[noreturn]] void refused(const char* what) { throw std::system_error(errno, std::system_category(), what); }
+[[noreturn]] void refused(const char* what) {
+  throw_exception<std::system_error>(what, errno, std::system_category(), what);
+}
 
 // Attempts what waits, in its order, and wakes whoever waited for what is complete.
 void serve(intrusive_queue<io_operation>& waiting) noexcept {

@@ -1,0 +1,129 @@
+// An operation that another operation waits for: that of a combinator's child, or what a shield protects.
+//
+// It runs on a strand like a wait of a coroutine's or a fiber's own, and keeps what becomes of it. Everything happens on the
+// strand's executor.
+#pragma once
+
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+#include <cordage/base/exceptions.hpp>
+#include <cordage/checked.hpp>
+#include <cordage/context/operation.hpp>
+#include <cordage/strands/foreign.hpp>
+#include <cordage/strands/outcome.hpp>
+#include <cordage/strands/strand.hpp>
+
+namespace cordage::detail {
+
+// What is kept of something awaited until it is: the operation behind it, or a reference where that is an lvalue.
+template <class X>
+struct inner_of {
+  using given = decltype(waited_for(std::declval<X>()));
+  using kept = std::conditional_t<std::is_lvalue_reference_v<given>, given, std::remove_reference_t<given>>;
+  static constexpr bool checked = false;
+  static decltype(auto) operation_in(X&& x) { return waited_for(std::forward<X>(x)); }
+};
+template <class X>
+  requires is_checked<std::remove_cvref_t<X>>
+struct inner_of<X> {
+  using what = decltype(std::remove_cvref_t<X>::what);
+  using kept = typename inner_of<what>::kept;
+  static constexpr bool checked = true;
+  static decltype(auto) operation_in(X&& x) { return inner_of<what>::operation_in(static_cast<what&&>(x.what)); }
+};
+
+template <class X>
+using inner_kept = typename inner_of<X>::kept;
+
+// Owner derives from it, and has inner_ended(): called when the operation has ended, unless begin() answered false.
+template <class Owner, class Kept>
+class inner_operation : wait {
+  using operation_type = std::remove_reference_t<Kept>;
+  static constexpr bool withdrawable = can_be_withdrawn<operation_type>;
+
+ public:
+  using value = decltype(std::declval<operation_type&>().get());
+
+  explicit inner_operation(Kept&& op) : op_(static_cast<Kept&&>(op)) {}
+  // Movable until it is begun.
+  inner_operation(inner_operation&& other) : op_(static_cast<Kept&&>(other.op_)) {}
+
+  // False: it has ended already.
+  bool begin(strand& on) {
+    on_ = &on;
+    home = on.home;
+    bool under_way = false;
+    catching([&] { under_way = start(); },
+             [&](std::exception_ptr thrown) {
+               on.waiting_on = nullptr;
+               ended.set_exception(std::move(thrown));
+             });
+    return under_way;
+  }
+
+  // Until it is begun: to be kept by another one.
+  Kept&& release_operation() noexcept { return static_cast<Kept&&>(op_); }
+
+  outcome<value> ended;
+
+ private:
+  Owner& owner() noexcept { return static_cast<Owner&>(*this); }
+
+  bool start() {
+    if constexpr (requires { op_.attach(*on_); }) op_.attach(*on_);
+    if (op_.ready()) {
+      if (home->spend()) [[likely]] {
+        settle();
+        return false;
+      }
+      run = completed;
+      wake(*this);
+      return true;
+    }
+    run = completed;
+    if constexpr (withdrawable) {
+      type = &its_type;
+      on_->waiting_on = this;
+    }
+    if (op_.start(*this)) return true;
+    if constexpr (withdrawable) on_->waiting_on = nullptr;
+    settle();
+    return false;
+  }
+
+  void settle() noexcept {
+    if (was_stopped(op_)) return ended.set_stopped();
+    run_into(ended, [this]() -> decltype(auto) { return op_.get(); });
+  }
+
+  static void completed(resumable& node) {
+    auto& self = static_cast<inner_operation&>(node);
+    if constexpr (withdrawable) self.on_->waiting_on = nullptr;
+    self.settle();
+    self.owner().inner_ended();
+  }
+
+  // For the walk that stops the strand.
+  static cancel_result cancel(wait& w) noexcept { return static_cast<inner_operation&>(w).op_.cancel(); }
+  static void stopped(wait& w) noexcept {
+    auto& self = static_cast<inner_operation&>(w);
+    self.ended.set_stopped();
+    self.owner().inner_ended();
+  }
+  static void shown(wait& w, onlooker& to) { detail::show(static_cast<inner_operation&>(w).op_, to); }
+  static constexpr wait_type its_type{cancel, stopped, nullptr, operation_name<operation_type>, shown};
+
+  [[no_unique_address]] Kept op_;
+  strand* on_ = nullptr;
+};
+
+// Whether what ended is a failure to those who said `!`.
+template <class T>
+bool holds_error(outcome<T>& ended) noexcept {
+  if constexpr (gives_error<T>) return ended.state() == outcome_state::value && !ended.value().has_value();
+  return false;
+}
+
+}  // namespace cordage::detail

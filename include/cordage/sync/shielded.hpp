@@ -1,0 +1,159 @@
+// Operations that decide what a stop of the awaiting strand does to what they wait for: shield, shield_for, as_result, and
+// stopped. What is waited for runs on the same strand.
+#pragma once
+
+#include <chrono>
+#include <utility>
+
+#include <cordage/context/operation.hpp>
+#include <cordage/result.hpp>
+#include <cordage/strands/clock.hpp>
+#include <cordage/strands/inner_operation.hpp>
+#include <cordage/strands/strand.hpp>
+
+namespace cordage::detail {
+
+// What they have in common. A stop finds the inner operation's own wait.
+template <class Owner, class Kept>
+class inner_on_same_strand : public inner_operation<Owner, Kept> {
+ public:
+  using inner_operation<Owner, Kept>::inner_operation;
+
+  void attach(strand& on) noexcept { strand_ = &on; }
+  bool ready() const noexcept { return false; }
+  static constexpr bool always_too_late = true;
+  cancel_result cancel() const noexcept { return cancel_result::too_late; }
+  bool stopped() const noexcept { return this->ended.state() == outcome_state::stopped; }
+  decltype(auto) get() { return this->ended.take(); }
+
+ protected:
+  strand* strand_ = nullptr;
+  resumable* waiter_ = nullptr;
+};
+
+template <class Kept>
+class shield_operation final : public inner_on_same_strand<shield_operation<Kept>, Kept>, stop_shield {
+ public:
+  static constexpr const char* name = "shield";
+
+  using inner_on_same_strand<shield_operation, Kept>::inner_on_same_strand;
+
+  bool start(resumable& node) {
+    this->waiter_ = &node;
+    this->strand_->raise(*this);
+    if (this->begin(*this->strand_)) return true;
+    this->strand_->lower(*this);
+    return false;
+  }
+  void inner_ended() noexcept {
+    this->strand_->lower(*this);
+    wake(*this->waiter_);
+  }
+};
+
+// The shield is up until the time has passed since the stop.
+template <class Kept>
+class shield_for_operation final : public inner_on_same_strand<shield_for_operation<Kept>, Kept>, stop_shield {
+  using base = inner_on_same_strand<shield_for_operation, Kept>;
+
+ public:
+  static constexpr const char* name = "shield_for";
+
+  shield_for_operation(std::chrono::nanoseconds longest, Kept&& op) : base(static_cast<Kept&&>(op)), longest_(longest) {}
+  // Movable until it is started.
+  shield_for_operation(shield_for_operation&& other) : base(std::move(other)), longest_(other.longest_) {}
+
+  bool start(resumable& node) {
+    this->waiter_ = &node;
+    stop_arrived = [](stop_shield& up) noexcept { static_cast<shield_for_operation&>(up).begin_countdown(); };
+    this->strand_->raise(*this);
+    up_ = true;
+    if (this->strand_->stop_requested()) begin_countdown();
+    const bool under_way = this->begin(*this->strand_);
+    if (under_way) return true;
+    return !over();
+  }
+  void inner_ended() noexcept {
+    if (over()) wake(*this->waiter_);
+  }
+
+ private:
+  struct countdown : resumable {
+    shield_for_operation* owner;
+  };
+
+  void begin_countdown() noexcept {
+    clock& by = this->strand_->home->time();
+    const time_point now = by.now();
+    timer_.deadline = longest_ > time_point::max() - now ? time_point::max() : now + longest_;
+    countdown_.owner = this, countdown_.run = counted_down, countdown_.home = this->strand_->home;
+    timer_.waiter = &countdown_;
+    counting_ = true;
+    by.start(timer_);
+  }
+
+  // The inner operation has ended: false if the timer is on its way through the queue, and has to arrive first.
+  bool over() noexcept {
+    inner_over_ = true;
+    if (up_) this->strand_->lower(*this);
+    up_ = false;
+    if (counting_ && this->strand_->home->time().cancel(timer_)) counting_ = false;
+    return !counting_;
+  }
+
+  static void counted_down(resumable& node) {
+    shield_for_operation& self = *static_cast<countdown&>(node).owner;
+    self.counting_ = false;
+    if (self.inner_over_) return wake(*self.waiter_);
+    self.up_ = false;
+    self.strand_->let_stop_through(self);
+  }
+
+  std::chrono::nanoseconds longest_;
+  timer timer_;
+  countdown countdown_;
+  bool up_ = false;
+  bool counting_ = false;
+  bool inner_over_ = false;
+};
+
+template <class Kept>
+class as_result_operation final : public inner_on_same_strand<as_result_operation<Kept>, Kept> {
+  using base = inner_on_same_strand<as_result_operation, Kept>;
+  using given = as_result_of<typename base::value>;
+
+ public:
+  static constexpr const char* name = "as_result";
+
+  using base::base;
+
+  bool start(resumable& node) {
+    this->waiter_ = &node;
+    return this->begin(*this->strand_);
+  }
+  void inner_ended() noexcept { wake(*this->waiter_); }
+
+  bool stopped() const noexcept { return false; }
+  given get() {
+    if (this->ended.state() == outcome_state::stopped) return failed_as<given>(errc::stopped);
+    if constexpr (std::is_void_v<typename base::value>) {
+      this->ended.take();
+      return {};
+    } else {
+      return this->ended.take();
+    }
+  }
+};
+
+// Never completes.
+class until_stopped {
+ public:
+  static constexpr const char* name = "a stop";
+
+  bool ready() const noexcept { return false; }
+  bool start(resumable&) const noexcept { return true; }
+  cancel_result cancel() const noexcept { return cancel_result::withdrawn; }
+  void get() const noexcept {}
+};
+
+}  // namespace cordage::detail

@@ -1,0 +1,70 @@
+// The operation behind with_stop: a child that a stop_source can stop, too.
+#pragma once
+
+#include <utility>
+
+#include <cordage/strands/stop_state.hpp>
+#include <cordage/sync/combinator.hpp>
+
+namespace cordage::detail {
+
+// Holds a reference to the state.
+template <class Child>
+class stop_link_operation final : public combinator {
+ public:
+  static constexpr const char* name = "with_stop";
+
+  template <class Op>
+  stop_link_operation(stop_state* listens_to, Op&& op) : child_(std::forward<Op>(op)), state_(listens_to) {}
+  // Movable until it is started.
+  stop_link_operation(stop_link_operation&& other)
+      : combinator(std::move(other)), child_(std::move(other.child_)), state_(std::exchange(other.state_, nullptr)) {}
+  ~stop_link_operation() {
+    if (state_ != nullptr) state_->release();
+  }
+
+  // Without a child that has begun: the stop was earlier.
+  bool stopped() const noexcept { return child_.how == fate::stopped || child_.how == fate::running; }
+  decltype(auto) get() { return child_.ended.take(); }
+
+ private:
+  struct told_node : resumable {
+    stop_link_operation* owner;
+  };
+
+  void begin_children() override {
+    if (state_ == nullptr) return begin_child(child_);
+    if (state_->stop_requested()) return;
+    told_.owner = this, told_.run = told, told_.home = parent().home;
+    catching([&] { place_ = state_->add(told_); }, [&](std::exception_ptr no_memory) { child_.ended.set_exception(std::move(no_memory)); });
+    if (place_ == nullptr) return fail_if_no_memory();
+    hold();
+    begin_child(child_);
+  }
+
+  // Of the two reasons why nobody listens only one is a failure.
+  void fail_if_no_memory() noexcept {
+    if (child_.ended.state() == outcome_state::exception) child_.how = fate::exception;
+  }
+
+  // A node that is on its way is waited for.
+  void judge(child_strand&) noexcept override {
+    if (place_ == nullptr || !state_->leave(*place_)) return;
+    state_->put_back(*std::exchange(place_, nullptr));
+    drop_hold();
+  }
+
+  static void told(resumable& node) {
+    stop_link_operation& self = *static_cast<told_node&>(node).owner;
+    self.state_->put_back(*std::exchange(self.place_, nullptr));
+    self.stop_children();
+    self.let_go();
+  }
+
+  Child child_;
+  stop_state* state_;
+  stop_state::place* place_ = nullptr;
+  told_node told_;
+};
+
+}  // namespace cordage::detail

@@ -1,0 +1,217 @@
+// when_all, when_any, expect: to wait for several things at once.
+//
+//   auto [user, items] = co_await !when_all(load_user(id), load_items(id));
+//   result<page> page = co_await expect<0>(when_any(load(url), timeout(1s)));
+//
+// An argument is whatever can be awaited: a task, an async, a fiber, a future, any operation, each also behind a `!`;
+// temporaries are kept, lvalues are referred to. Or there is one argument, a range of such things, all of one type.
+//
+// The arguments become children of the strand that waits, each a strand of its own on the same executor. They begin in
+// order, when the whole is awaited; a task runs at once until its first wait, a fiber begins in its next turn. What is
+// ready at once needs no turn. The strand goes on when all of them have ended, however they did, and their frames are
+// gone. Stopping the strand stops all children; if the answer is not known by then the whole completes as stopped.
+//
+// An exception of any child stops the others and is thrown; the first, if there are several. A child behind a `!` fails
+// with its error, too; then the whole gives a result, with the error. Behind a `!` of the whole every child whose value
+// is a result counts as such.
+#pragma once
+
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <cordage/checked.hpp>
+#include <cordage/result.hpp>
+#include <cordage/strands/start.hpp>
+#include <cordage/sync/child_value.hpp>
+#include <cordage/sync/children.hpp>
+#include <cordage/sync/combinator.hpp>
+
+namespace cordage {
+
+namespace detail {
+
+template <class Children>
+class when_all_operation final : public combinator {
+  using values = typename Children::all_values;
+
+ public:
+  static constexpr const char* name = "when_all";
+
+  template <class... Args>
+  explicit when_all_operation(std::in_place_t, Args&&... args) : children_(std::forward<Args>(args)...) {}
+  when_all_operation(when_all_operation&&) = default;
+
+  // For `!` of the whole.
+  auto when_checked() &&
+    requires Children::any_gives_error
+  {
+    using checked_children = typename Children::checked_children;
+    return when_all_operation<checked_children>(std::in_place, std::move(children_));
+  }
+
+  bool stopped() const noexcept { return failed_ == nullptr && completed_ != children_.size(); }
+
+  // The values, or a result of them.
+  auto get() -> std::conditional_t<Children::any_checked, result<values>, values> {
+    if (failed_ != nullptr) [[unlikely]] {
+      const error failure = children_.failure_of(*failed_);
+      if constexpr (Children::any_checked) return fail(failure);
+    }
+    return children_.take_all();
+  }
+
+ private:
+  void begin_children() override {
+    children_.each([this](auto& child) { this->begin_child(child); });
+  }
+  void judge(child_strand& child) noexcept override {
+    if (child.how == fate::value) {
+      ++completed_;
+    } else if (child.how != fate::stopped) {
+      // An exception weighs more than an error; among equals the first counts.
+      if (failed_ == nullptr || (child.how == fate::exception && failed_->how != fate::exception)) failed_ = &child;
+      stop_children();
+    }
+  }
+
+  Children children_;
+  std::size_t completed_ = 0;
+  child_strand* failed_ = nullptr;
+};
+
+template <class Children>
+class when_any_operation : public combinator {
+  using values = typename Children::any_values;
+
+ public:
+  static constexpr const char* name = "when_any";
+
+  template <class... Args>
+  explicit when_any_operation(std::in_place_t, Args&&... args) : children_(std::forward<Args>(args)...) {}
+  when_any_operation(when_any_operation&&) = default;
+
+  auto when_checked() &&
+    requires Children::first_gives_error;
+
+  bool stopped() const noexcept { return winner_ == nullptr && children_.size() != 0; }
+
+  auto get() -> std::conditional_t<Children::any_checked, result<values>, values> {
+    if (thrower_ != nullptr) [[unlikely]] children_.failure_of(*thrower_);
+    if constexpr (Children::any_checked) {
+      if (winner_ != nullptr && winner_->how == fate::error) return fail(children_.failure_of(*winner_));
+    }
+    return children_.take_any();
+  }
+
+ protected:
+  Children children_;
+  child_strand* winner_ = nullptr;
+  child_strand* thrower_ = nullptr;
+
+ private:
+  void begin_children() override {
+    children_.each([this](auto& child) { this->begin_child(child); });
+  }
+  void judge(child_strand& child) noexcept override {
+    if (child.how == fate::stopped) return;
+    if (child.how == fate::exception && thrower_ == nullptr) thrower_ = &child;
+    if (winner_ != nullptr) return;
+    winner_ = &child;
+    stop_children();
+  }
+};
+
+// The value of one alternative.
+template <std::size_t N, class Children>
+class expect_operation final : public when_any_operation<Children> {
+  using base = when_any_operation<Children>;
+  using chosen = std::remove_reference_t<decltype(std::declval<Children&>().template get<N>())>;
+  using given = typename chosen::value;
+
+ public:
+  explicit expect_operation(base&& of) : base(std::move(of)) {}
+
+  void when_checked() && = delete;  // it gives a result, and so is checked like any other operation
+
+  as_result_of<given> get() {
+    if (this->thrower_ != nullptr) [[unlikely]] this->children_.failure_of(*this->thrower_);
+    chosen& wanted = this->children_.template get<N>();
+    const bool has_value = wanted.ended.state() == outcome_state::value && !holds_error(wanted.ended);
+    if (has_value) {
+      if constexpr (std::is_void_v<given>) {
+        return {};
+      } else {
+        return wanted.ended.take();
+      }
+    }
+    const error failure = this->children_.error_of(*this->winner_);
+    return failed_as<as_result_of<given>>(failure != error{} ? failure : error(errc::lost_race));
+  }
+};
+
+template <class Children>
+auto when_any_operation<Children>::when_checked() &&
+  requires Children::first_gives_error
+{
+  return expect_operation<0, Children>(std::move(*this));
+}
+
+template <class X>
+concept awaitable_argument = awaitable_or_checked<X>;
+
+template <class R>
+concept awaitable_range =
+    !awaitable_argument<R> && std::ranges::input_range<R> && awaitable_argument<range_element<R>>;
+
+}  // namespace detail
+
+// Completes with a tuple of what each argument gives, in their order; std::monostate for nothing. An error that nobody
+// said `!` to is a value like others. Any thread may make one; awaited once.
+template <class... Xs>
+  requires(detail::awaitable_argument<Xs> && ...)
+[[nodiscard]] auto when_all(Xs&&... xs) {
+  using children = detail::children_pack<detail::child_for<Xs>...>;
+  return detail::when_all_operation<children>(std::in_place, detail::inner_of<Xs>::operation_in(std::forward<Xs>(xs))...);
+}
+
+// The same for a range: a vector of what each element gives. Elements of a temporary are kept; those of an lvalue are
+// awaited where they are, or as tasks taken from there. Throws std::bad_alloc.
+template <class Range>
+  requires detail::awaitable_range<Range>
+[[nodiscard]] auto when_all(Range&& range) {
+  using children = detail::children_range<detail::child_for<detail::range_element<Range>>>;
+  return detail::when_all_operation<children>(std::in_place, std::forward<Range>(range));
+}
+
+// Completes with a tuple of optionals. The first child to complete, with a value or an error, stops the others; all that
+// completed with a value until the others had ended is kept. If a child is ready at once those behind it never begin.
+template <class... Xs>
+  requires(sizeof...(Xs) > 0 && (detail::awaitable_argument<Xs> && ...))
+[[nodiscard]] auto when_any(Xs&&... xs) {
+  using children = detail::children_pack<detail::child_for<Xs>...>;
+  return detail::when_any_operation<children>(std::in_place, detail::inner_of<Xs>::operation_in(std::forward<Xs>(xs))...);
+}
+
+// The same for a range: a vector of optionals; an empty one, at once, for an empty range.
+template <class Range>
+  requires detail::awaitable_range<Range>
+[[nodiscard]] auto when_any(Range&& range) {
+  using children = detail::children_range<detail::child_for<detail::range_element<Range>>>;
+  return detail::when_any_operation<children>(std::in_place, std::forward<Range>(range));
+}
+
+// The value of alternative N, as a result: what it gave if that is no error, whatever became of the others; otherwise the
+// error of the first to complete, or errc::lost_race if that gave none. `!when_any(…)` is `!expect<0>(when_any(…))`.
+template <std::size_t N, class... Children>
+  requires(N < sizeof...(Children))
+[[nodiscard]] auto expect(detail::when_any_operation<detail::children_pack<Children...>>&& of) {
+  return detail::expect_operation<N, detail::children_pack<Children...>>(std::move(of));
+}
+
+}  // namespace cordage
