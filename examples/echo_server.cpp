@@ -1,7 +1,7 @@
 // A TCP server that echoes whatever is sent to it, once with tasks and once with fibers.
 //
 // SIGINT or SIGTERM drains it: it accepts no more, what has arrived is still echoed, and what is left after two seconds
-// is stopped. A second signal ends it at once.
+// is stopped. A second signal ends it at once. SIGUSR1 makes it say, on standard error, what each connection waits for.
 #include <getopt.h>
 
 #include <array>
@@ -61,7 +61,8 @@ constexpr const char* usage =
     "  --style S            what serves a connection: task or fiber (task)\n"
     "  --backend B          how I/O is done: epoll or auto (auto)\n"
     "  --max-connections N  serve so many at a time, let others wait (no limit)\n"
-    "  --idle-timeout TIME  end connections on which nothing moves for so long, as 30s, 500ms or 2m (never)\n";
+    "  --idle-timeout TIME  end connections on which nothing moves for so long, as 30s, 500ms or 2m (never)\n"
+    "SIGINT and SIGTERM drain it; SIGUSR1 writes to standard error what each of its strands waits for.\n";
 
 [[noreturn]] void refuse(const std::string& why) {
   std::fprintf(stderr, "echo_server: %s\n%s", why.c_str(), usage);
@@ -175,7 +176,7 @@ cordage::task<> serve_until_signal(cordage::tcp::listener listener, Handler echo
 int main(int argc, char** argv) try {
   const options asked = parse(argc, argv);
   auto listener = listen(asked);
-  cordage::runtime runtime({.backend = asked.backend});
+  cordage::runtime runtime({.backend = asked.backend, .dump_signal = SIGUSR1});
   cordage::signal_set asked_to_end{SIGINT, SIGTERM};  // before anybody is told that there is a server to stop
   std::printf("listening on %s (%s, %s, 1 worker)\n", to_string(listener.local()).c_str(), asked.style.data(),
               std::string(runtime.backend_name()).c_str());

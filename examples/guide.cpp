@@ -244,6 +244,22 @@ cordage::task<> told_by_a_thread() {
 }
 // [/promise]
 
+// [dump]
+cordage::task<> refresh(const char* what) {
+  std::printf("refreshing %s\n", what);
+  co_await cordage::sleep_for(24h);
+}
+
+cordage::task<> show_what_runs() {
+  auto prices = cordage::spawn({.name = "prices"}, refresh, "prices");
+  auto names = cordage::spawn({.name = "names"}, refresh, "names");
+  co_await cordage::yield_now();                                  // they begin
+  std::printf("%s", cordage::dump().c_str());                     // or dump(cordage::dump_format::json)
+  prices.request_stop();
+  names.request_stop();
+}
+// [/dump]
+
 cordage::task<> everything() {
   co_await print_sum();
   co_await print_powers();
@@ -256,6 +272,7 @@ cordage::task<> everything() {
   co_await one_failure_is_nobody_elses();
   co_await a_few_at_a_time();
   co_await stopped();
+  co_await show_what_runs();
   co_await ask_an_echo();
   co_await serve_one_greeting();
 }

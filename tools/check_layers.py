@@ -33,6 +33,7 @@ PUBLIC_HEADERS = {
     "promise.hpp": 3,
     "scope.hpp": 3,
     "when.hpp": 3,
+    "dump.hpp": 4,
     "runtime.hpp": 4,
     "spawn.hpp": 4,
     "time.hpp": 4,

@@ -4,6 +4,7 @@
 #include <cordage/async_generator.hpp>
 #include <cordage/checked.hpp>
 #include <cordage/coroutine.hpp>
+#include <cordage/dump.hpp>
 #include <cordage/endpoint.hpp>
 #include <cordage/failure.hpp>
 #include <cordage/fiber.hpp>

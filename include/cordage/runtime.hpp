@@ -8,11 +8,13 @@
 #include <cstddef>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include <cordage/base/exceptions.hpp>
+#include <cordage/dump.hpp>
 #include <cordage/join_handle.hpp>
 #include <cordage/runtime/poller.hpp>
 #include <cordage/stop.hpp>
@@ -28,6 +30,10 @@ struct runtime_options {
   unsigned workers = 1;                             // one, so far
   backend_kind backend = backend_kind::automatic;  // the environment variable CORDAGE_BACKEND goes before automatic
   virtual_clock* clock = nullptr;                  // for tests, see virtual_clock.hpp; null for the steady clock
+  // Makes the worker write runtime::dump to standard error, soon, whether it sleeps or is busy; while nobody runs the
+  // runtime, when somebody does. SIGUSR1 say; 0 for none. Runtimes that have the same signal each write theirs. What the
+  // signal did before is restored when the last of them is destroyed. Not one of a signal_set.
+  int dump_signal = 0;
 };
 
 namespace detail {
@@ -49,7 +55,7 @@ void launch(runtime_core& core, strand& child, resumable& first_node);
 class runtime {
  public:
   // Opens the backend; throws std::system_error when the system refuses it, std::invalid_argument for options that
-  // this version does not have.
+  // this version does not have and for a dump_signal that cannot be handled.
   explicit runtime(const runtime_options& options = {});
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;
@@ -93,6 +99,10 @@ class runtime {
   // such failure stops the runtime, and run throws it. Set it before run.
   using failure_handler = void (*)(const failure&) noexcept;
   void on_failure(failure_handler handler) noexcept;
+
+  // What strands there are and what they wait for; see dump.hpp. In a strand of this runtime, or on any thread while
+  // nobody runs it and nobody begins to; throws std::logic_error elsewhere, std::bad_alloc.
+  [[nodiscard]] std::string dump(dump_format format = dump_format::text) const;
 
   // "epoll", ...
   std::string_view backend_name() const noexcept;

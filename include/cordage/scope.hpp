@@ -144,6 +144,8 @@ class scope_operation final : scope {
       : scope(other.admission_.limit()), function_object_(std::move(other.function_object_)) {}
   ~scope_operation() = default;
 
+  using scope::each_child;
+
   bool ready() const noexcept { return false; }
 
   bool start(resumable& node) {

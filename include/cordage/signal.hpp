@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <cordage/io/waiting.hpp>
@@ -43,6 +44,7 @@ class [[nodiscard]] signal_set {
       io_.length = 1;
       return io_wait::ready();
     }
+    std::string described() const { return name; }
     result<int> get() const noexcept {
       if (io_.failure != error{}) return detail::fail(io_.failure);
       return static_cast<int>(number_);

@@ -1,9 +1,13 @@
 #include <cstdlib>
+#include <optional>
 
 #include <cordage/base/exceptions.hpp>
 #include <cordage/runtime.hpp>
 #include <cordage/runtime/worker.hpp>
 #include <cordage/strands/frame_recycler.hpp>
+
+#include "runtime/dump.hpp"
+#include "runtime/dump_signal.hpp"
 
 namespace cordage {
 namespace detail {
@@ -17,6 +21,8 @@ class runtime_core final : public strand_group {
       self.check_finished();
     };
     stop_node_.home = &its_worker;
+    dump_node_.run = write_dump;
+    dump_node_.home = &its_worker;
     begin_on(its_worker);
   }
 
@@ -48,9 +54,24 @@ class runtime_core final : public strand_group {
   void run() {
     finished_ = false;
     check_finished();
+    running_.store(true, memory_order_relaxed);
     its_worker.run(finished_);
+    running_.store(false, memory_order_relaxed);
     if (first_failure_) std::exchange(first_failure_, {}).raise();
   }
+
+  std::string dump(dump_format format) {
+    const bool called_inside = worker::current() == &its_worker;
+    if (!called_inside && running_.load(memory_order_relaxed))
+      throw_exception<std::logic_error>("dump was called on another thread than the one that runs the runtime",
+                                        "cordage: dump was called on another thread than the one that runs the runtime; "
+                                        "runtime_options::dump_signal works from anywhere");
+    const dumped_runtime seen = look({called_inside, nullptr});
+    return format == dump_format::json ? as_json(seen) : as_text(seen);
+  }
+
+  // Once.
+  void dump_at(int signal) { dump_signal_.emplace(signal, dump_node_); }
 
   worker its_worker;
   runtime::failure_handler handler = nullptr;
@@ -80,6 +101,17 @@ class runtime_core final : public strand_group {
     core.its_worker.schedule(*arrived.first_node);
   }
 
+  dumped_runtime look(const dump_caller& by) { return look_at(its_worker, by, arriving_.load(memory_order_relaxed)); }
+
+  // What has its turn with this node is linked behind it. That is read before the node may be posted again.
+  static void write_dump(resumable& node) noexcept {
+    runtime_core& core = *static_cast<core_node&>(node).core;
+    const dump_caller the_loop{false, node.next};
+    core.dump_signal_->received();
+    catching([&] { write_to_standard_error(as_text(core.look(the_loop))); },
+             [](std::exception_ptr) { complain({"there is no memory for a dump"}); });
+  }
+
   void report(const failure& failed) noexcept {
     if (handler != nullptr) return handler(failed);
     if (!first_failure_) first_failure_ = failed;
@@ -100,6 +132,10 @@ class runtime_core final : public strand_group {
   core_node stop_node_{*this};
   failure first_failure_;
   bool finished_ = false;
+  // Whether somebody runs it; written by whoever does. Relaxed: it only serves to find mistakes.
+  atomic<bool> running_{false};
+  core_node dump_node_{*this};
+  std::optional<dump_signal> dump_signal_;  // ends before the node and the worker do
 };
 
 runtime_core& current_runtime() {
@@ -115,6 +151,14 @@ executor& executor_of(runtime_core& core) noexcept { return core.its_worker; }
 void launch(runtime_core& core, strand& child, resumable& first_node) { core.launch(child, first_node); }
 
 }  // namespace detail
+
+std::string dump(dump_format format) {
+  detail::worker* const running = detail::worker::current();
+  if (running == nullptr)
+    detail::throw_exception<std::logic_error>("dump was called outside a runtime",
+                                              "cordage: dump was called outside a runtime; use runtime::dump");
+  return running->owner().dump(format);
+}
 
 namespace {
 
@@ -136,6 +180,7 @@ runtime::runtime(const runtime_options& options) {
         "runtime_options.workers has to be 1",
         "cordage: runtime_options.workers has to be 1; this version has one worker");
   core_ = std::make_unique<detail::runtime_core>(chosen_backend(options.backend), options.clock);
+  if (options.dump_signal != 0) core_->dump_at(options.dump_signal);
 }
 
 runtime::~runtime() {
@@ -145,6 +190,7 @@ runtime::~runtime() {
 void runtime::request_stop() noexcept { core_->request_stop(); }
 void runtime::on_failure(failure_handler handler) noexcept { core_->handler = handler; }
 std::string_view runtime::backend_name() const noexcept { return core_->its_worker.its_poller().name(); }
+std::string runtime::dump(dump_format format) const { return core_->dump(format); }
 void runtime::loop() { core_->run(); }
 
 void runtime::check_outside_of_workers() const {

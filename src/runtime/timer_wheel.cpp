@@ -74,6 +74,15 @@ void timer_wheel::advance(time_point at) noexcept {
   if (target > current_) current_ = target;
 }
 
+std::size_t timer_wheel::count() noexcept {
+  std::size_t found = 0;
+  for (auto& level : timers_) {
+    for (auto& slot : level) slot.for_each([&](timer&) { ++found; });
+  }
+  never_.for_each([&](timer&) { ++found; });
+  return found;
+}
+
 // Timers that only move down are a step on the way, and the clock does not show it.
 bool timer_wheel::jump() noexcept {
   for (position nearest; find_next(nearest);) {

@@ -51,6 +51,10 @@ void fiber_base::switch_in(resumable& node) {
   } while (!fiber.type->start(fiber));
 }
 
+fiber_base* fiber_base::waiting_with(resumable& node) noexcept {
+  return node.run == switch_in ? static_cast<fiber_base*>(&node) : nullptr;
+}
+
 // What a fiber that has left its stack for good waits for.
 bool fiber_base::finish(wait& w) noexcept {
   static_cast<fiber_base&>(w).ended();

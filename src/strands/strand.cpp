@@ -18,6 +18,10 @@ void strand::set_name(std::string_view given) noexcept {
   name_->set(given);
 }
 
+std::string_view strand::given_name() const noexcept {
+  return name_ == nullptr ? std::string_view() : name_->view();
+}
+
 stop_state& strand::observed() {
   if (observed_ == nullptr) {
     observed_ = new stop_state;

@@ -41,6 +41,11 @@ class intrusive_queue {
     return first_;
   }
 
+  template <class F>
+  void for_each(F&& f) const {
+    for (Node* const* link = &first_; link != last_; link = &(*link)->next) f(**link);
+  }
+
   // Takes one node out of the middle, O(n); false if it is not here.
   bool remove(Node& node) noexcept {
     for (Node** link = &first_; link != last_; link = &(*link)->next) {

@@ -42,6 +42,9 @@ class stackful {
   // As given in its options, cut to what fits; "unnamed" without one.
   std::string_view name() const noexcept { return stack_->name.view(); }
   stack& its_stack() const noexcept { return *stack_; }
+  bool begun() const noexcept { return begun_; }
+  // Where it goes on when it is entered; while it does not run.
+  const void* goes_on_at() const noexcept { return self_.pc; }
 
  protected:
   // `entry` is called with `argument` on the stack, and never returns.

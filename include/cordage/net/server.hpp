@@ -38,6 +38,8 @@ class server : protected cordage::detail::strand_group {
   server(listener&& accepts_from, const serve_options& options) noexcept
       : options_(options), listener_(std::move(accepts_from)) {}
 
+  using cordage::detail::strand_group::each_child;
+
   bool ready() const noexcept { return false; }
   bool start(resumable& node);
   // A stop drains the server: it closes the listener and ends the reading side of each connection, so that handlers

@@ -11,6 +11,7 @@
 // Source: Varghese and Lauck, Hashed and Hierarchical Timing Wheels, SOSP 1987, scheme 7.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <cordage/base/intrusive_list.hpp>
@@ -34,6 +35,9 @@ class timer_wheel final : public clock {
 
   // Fires what is due at `at`.
   void advance(time_point at) noexcept;
+
+  // How many timers there are; walks through all of them.
+  std::size_t count() noexcept;
 
   bool is_virtual() const noexcept { return virtual_ != nullptr; }
 

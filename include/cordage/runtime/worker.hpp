@@ -50,6 +50,14 @@ class worker final : public executor, public list_hook<worker> {
   runtime_core& owner() noexcept { return owner_; }
   poller& its_poller() noexcept { return *poller_; }
 
+  // For whoever looks, on the worker: what has its turn after the nodes that were taken from the queue with the one that
+  // runs, which nobody but the loop knows.
+  template <class F>
+  void each_ready(F&& f) const {
+    ready_.for_each(f);
+  }
+  std::size_t timers() noexcept { return timers_.count(); }
+
  private:
   // How many resumptions until the worker thinks of the poller, and how long it may leave it alone when they were quick:
   // to poll costs a system call.

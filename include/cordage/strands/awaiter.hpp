@@ -67,6 +67,9 @@ struct coroutine_node : Node {
   };
 };
 
+// An operation may take the node as this, to learn that a coroutine waits.
+using unstoppable_node = coroutine_node<resumable>;
+
 // A coroutine's wait for an operation. Op is a reference where an lvalue is awaited.
 template <class Op, error_mode Mode>
 class awaiter : coroutine_node<node_for<Op>> {
@@ -138,9 +141,19 @@ class awaiter : coroutine_node<node_for<Op>> {
       this->type = &type_of<Promise>;
       by.on->waiting_on = this;
     }
-    if (op_.start(*this)) return true;
+    if (op_.start(node<Promise>())) return true;
     if constexpr (withdrawable) by.on->waiting_on = nullptr;
     return false;
+  }
+
+  // From a frame alone a promise is found only where it needs no padding in front of it.
+  template <class Promise>
+  auto& node() noexcept {
+    if constexpr (alignof(Promise) <= 2 * sizeof(void*)) {
+      return static_cast<coroutine_node<node_for<Op>>&>(*this);
+    } else {
+      return static_cast<resumable&>(*this);
+    }
   }
 
   // Takes a turn of the queue first.
@@ -197,7 +210,13 @@ class awaiter : coroutine_node<node_for<Op>> {
     unwind_stopped(static_cast<awaiter&>(w).template promise<Promise>());
   }
   template <class Promise>
-  static constexpr wait_type type_of{cancel, stopped<Promise>, nullptr, operation_name<operation_type>};
+  static void shown(wait& w, onlooker& to) {
+    auto& self = static_cast<awaiter&>(w);
+    to.waits({.frame = self.waiter_, .promise = &self.template promise<Promise>()});
+    detail::show(self.op_, to);
+  }
+  template <class Promise>
+  static constexpr wait_type type_of{cancel, stopped<Promise>, nullptr, operation_name<operation_type>, shown<Promise>};
 
   template <class Promise>
   promise_base& promise() const noexcept {

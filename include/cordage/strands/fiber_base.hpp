@@ -37,6 +37,11 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   strand& its_strand() const noexcept { return *on; }
   bool being_unwound() const noexcept { return unwound_by_ != nullptr; }
 
+  // For whoever looks. Who waits for it, where it is no strand of its own.
+  virtual waiting_node awaited_by() noexcept { return {}; }
+  // The fiber that waits with a node; null where it is somebody else's.
+  static fiber_base* waiting_with(resumable& node) noexcept;
+
   // Queues its first run, as part of the given strand, which outlives it.
   void launch(strand& as) noexcept {
     on = &as;
@@ -104,6 +109,13 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
     return false;
   }
 
+  template <class Op>
+  static void shown(wait& w, onlooker& to) {
+    auto& fiber = static_cast<fiber_base&>(w);
+    to.waits({.fiber = &fiber});
+    detail::show(*static_cast<Op*>(fiber.operation), to);
+  }
+
   static void begin(resumable& node);
   static void switch_in(resumable& node);
   static bool finish(wait& w) noexcept;
@@ -130,6 +142,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
 };
 
 template <class Op>
-constinit inline const wait_type fiber_base::wait_type_of{cancel<Op>, stop_in_wait, start<Op>, operation_name<Op>};
+constinit inline const wait_type fiber_base::wait_type_of{cancel<Op>, stop_in_wait, start<Op>, operation_name<Op>,
+                                                                  shown<Op>};
 
 }  // namespace cordage::detail

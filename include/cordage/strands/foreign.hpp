@@ -136,7 +136,7 @@ class foreign_operation final : foreign_driver::listener {
     return phase_.exchange(suspended, memory_order_acq_rel) == begun;
   }
 
-  static constexpr bool always_too_late = true;
+  // Not declared always_too_late: nothing would tell that the strand waits, and one that waits for ever would not be seen.
   cancel_result cancel() noexcept { return cancel_result::too_late; }
   bool stopped() const noexcept { return driver_.has_value() && on_->stopping(); }
 

@@ -141,8 +141,13 @@ class guest_awaiter : coroutine_node<wait> {
     self.strand_->wait_over();
     self.template stopped_handle<Promise>().resume();
   }
+  static void shown(wait& w, onlooker& to) {
+    auto& self = static_cast<guest_awaiter&>(w);
+    to.waits({.frame = self.waiter_});
+    detail::show(self.op_, to);
+  }
   template <class Promise>
-  static constexpr wait_type type_of{cancel, stopped<Promise>, nullptr, operation_name<std::remove_reference_t<Op>>};
+  static constexpr wait_type type_of{cancel, stopped<Promise>, nullptr, operation_name<std::remove_reference_t<Op>>, shown};
 
   guest_strand* strand_ = nullptr;
   bool under_way_ = false;

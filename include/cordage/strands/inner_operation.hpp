@@ -112,7 +112,8 @@ class inner_operation : wait {
     self.ended.set_stopped();
     self.owner().inner_ended();
   }
-  static constexpr wait_type its_type{cancel, stopped, nullptr, operation_name<operation_type>};
+  static void shown(wait& w, onlooker& to) { detail::show(static_cast<inner_operation&>(w).op_, to); }
+  static constexpr wait_type its_type{cancel, stopped, nullptr, operation_name<operation_type>, shown};
 
   [[no_unique_address]] Kept op_;
   strand* on_ = nullptr;

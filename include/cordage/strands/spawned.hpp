@@ -169,6 +169,8 @@ class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, ro
     self.conclude();
   }
 
+  beginning began_with() noexcept override { return {.begun = static_cast<bool>(this->child), .frame = this->child}; }
+
   promise_type& child_promise() noexcept {
     return std::coroutine_handle<promise_type>::from_address(this->child.address()).promise();
   }
@@ -197,6 +199,7 @@ class fiber_strand final : public spawned_call<T, Call, OnFailure>, fiber_base {
     run_on_fiber(*this, this->value, *this->call_);
   }
   void ended() noexcept override { this->conclude(); }
+  beginning began_with() noexcept override { return {.begun = this->begun(), .fiber = this}; }
   void destroy() noexcept override { destroy_on_stack(this); }
 };
 

@@ -11,6 +11,7 @@
 #include <cordage/base/intrusive_list.hpp>
 #include <cordage/context/operation.hpp>
 #include <cordage/strands/executor.hpp>
+#include <cordage/strands/onlooker.hpp>
 
 namespace cordage::detail {
 
@@ -26,6 +27,7 @@ struct wait_type {
   void (*stopped)(wait&) noexcept;          // the operation was withdrawn: completes the wait as stopped
   bool (*start)(wait&) noexcept;            // fibers: starts the operation once the stack has been left
   const char* waits_for;                    // the operation's name, for whoever looks from outside
+  void (*shown)(wait&, onlooker&) = nullptr;  // the rest, for whoever looks from inside; null where there is none
 };
 
 // A strand's current wait: the node that the operation will wake. It lives in a coroutine's frame or a fiber's
@@ -78,6 +80,12 @@ class strand : public list_hook<strand> {
   }
 
   strand_kind kind() const noexcept { return kind_; }
+
+  // For whoever looks, on the executor. The name is empty without one, and for fibers, whose stacks have it.
+  std::string_view given_name() const noexcept;
+  // It has its outcome; only a walk that is on its way keeps it.
+  bool has_ended() const noexcept { return (word_.load(memory_order_relaxed) & ended_bit) != 0; }
+  virtual beginning began_with() noexcept { return {}; }
 
   // On the executor, between two waits.
   void raise(stop_shield& up) noexcept { up.outer = std::exchange(shields_, &up); }

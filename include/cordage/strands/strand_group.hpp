@@ -43,6 +43,11 @@ class strand_group : public list_hook<strand_group> {
   }
   bool stopping() const noexcept { return stopping_; }
 
+  template <class F>
+  void each_child(F&& f) {
+    children_.for_each(f);
+  }
+
   // A child has ended. `failed` says with what, if by failing; `abandoned` that no join_handle will tell anybody.
   virtual void child_ended(joinable& child, const failure& failed, bool abandoned) noexcept = 0;
 

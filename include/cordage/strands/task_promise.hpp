@@ -68,6 +68,13 @@ class waiting_root : public root_link {
 
   bool stopped() const noexcept { return how_ == frame_end::stopped; }
 
+  // For whoever looks: who waits for the coroutine that begins at this root, as far as that can be told.
+  static waiting_node waits_for(root_link& root) noexcept {
+    if (root.ended != on_ended) return {};
+    auto& self = static_cast<waiting_root&>(root);
+    return {self.waiter_, self.phase_ == phase::started_by_coroutine};
+  }
+
   // For a waiter that is being destroyed, right before the coroutine's innermost wait is stopped.
   void forget_waiter() noexcept {
     ended = [](root_link&, frame_end) noexcept {};
@@ -78,19 +85,20 @@ class waiting_root : public root_link {
   ~waiting_root() = default;
 
   // The body runs inside of this until its first real wait. If it ends or yields before, the awaiter goes on without a hop.
-  bool run_child(promise_base& promise, resumable& node) noexcept {
+  template <class Node>
+  bool run_child(promise_base& promise, Node& node) noexcept {
     promise.start_as_root(*this, *on_);
     promise.enter();
     waiter_ = &node;
     phase_ = phase::starting;
     child.resume();
     if (phase_ == phase::ended) return false;
-    phase_ = phase::started;
+    phase_ = std::is_same_v<Node, unstoppable_node> ? phase::started_by_coroutine : phase::started;
     return true;
   }
 
  private:
-  enum class phase : unsigned char { idle, starting, started, ended };
+  enum class phase : unsigned char { idle, starting, started, started_by_coroutine, ended };
 
   static void on_ended(root_link& link, frame_end how) noexcept {
     auto& self = static_cast<waiting_root&>(link);
@@ -135,6 +143,7 @@ class task_operation : public waiting_root {
     return false;
   }
   bool start(resumable& node) noexcept { return run_child(child_promise(), node); }
+  bool start(unstoppable_node& node) noexcept { return run_child(child_promise(), node); }
 
   value_type get() {
     if constexpr (takes_error<value_type>) {

@@ -1,0 +1,60 @@
+// What strands tell whoever looks at them from inside the process: runtime::dump.
+//
+// Nothing is written for it while nobody looks: it is read off what waiting needs anyway, through functions in the
+// constants that belong to each kind of wait.
+#pragma once
+
+#include <coroutine>
+#include <string_view>
+
+#include <cordage/context/operation.hpp>
+#include <cordage/context/resumable.hpp>
+
+namespace cordage::detail {
+
+class fiber_base;
+class promise_base;
+class strand;
+
+// A piece of a strand's code: a coroutine or a fiber. Of a coroutine of another library only the frame is known.
+struct piece_of_code {
+  std::coroutine_handle<> frame = nullptr;
+  promise_base* promise = nullptr;
+  fiber_base* fiber = nullptr;
+};
+
+// With what a strand began. What does not say so has begun, with what nobody knows.
+struct beginning {
+  bool begun = true;
+  std::coroutine_handle<> frame = nullptr;
+  fiber_base* fiber = nullptr;
+};
+
+// The node with which somebody waits. If it is no coroutine's it may be a fiber's; see fiber_base::waiting_with.
+struct waiting_node {
+  resumable* node = nullptr;
+  bool is_a_coroutines = false;
+};
+
+class onlooker {
+ public:
+  // Whoever waits.
+  virtual void waits(const piece_of_code& waiter) = 0;
+  // What the operation says of itself, better than its name.
+  virtual void described(std::string_view what) = 0;
+  // A strand that the operation waits for and that began with it.
+  virtual void child(strand& one) = 0;
+
+ protected:
+  ~onlooker() = default;
+};
+
+// What can be told of an operation that is under way: see operation.hpp on `described` and `each_child`.
+template <class Op>
+void show(Op& op, onlooker& to) {
+  if constexpr (requires { std::string_view(op.described()); }) to.described(op.described());
+  const auto child = [&to](strand& one) { to.child(one); };
+  if constexpr (requires { op.each_child(child); }) op.each_child(child);
+}
+
+}  // namespace cordage::detail
