@@ -305,6 +305,43 @@ TEST(when_all, an_exception_beats_an_error_that_was_earlier) {
   }
 }
 
+TEST(when_all, a_child_that_stops_by_itself_stops_siblings_and_the_whole_is_stopped) {
+  for (const auto in : each_style) {
+    std::string log;
+    stop_source stops;
+    auto stopper = [&] { stops.request_stop(); };
+    auto make = [&] {
+      spawn(stopper);
+      return as_result(when_all(sleeps(log, 'a'), with_stop(stops.token(), sleeps(log, 'b')), sleeps(log, 'c')));
+    };
+    EXPECT_EQ(await_in(in, make).error(), errc::stopped);
+    EXPECT_EQ(log, "bac");
+  }
+}
+
+TEST(when_all, of_what_is_ready_lets_others_run) {
+  for (const auto in : each_style) {
+    bool others_ran = false;
+    int rounds = 0;
+    auto other = [&] { others_ran = true; };
+    auto in_task = [&]() -> task<> {
+      spawn(other);
+      for (; !others_ran && rounds < 1'000'000; ++rounds) {
+        if (rounds % 3 == 0) co_await when_all(sleep_for(0s), sleep_for(0s));
+        if (rounds % 3 == 1) co_await when_all(gives(1), gives(2));
+        if (rounds % 3 == 2) co_await when_all();
+      }
+    };
+    auto in_fiber = [&] {
+      spawn(other);
+      for (; !others_ran && rounds < 1'000'000; ++rounds) await(when_all(gives(1), gives(2)));
+    };
+    in == support::style::task ? run(in_task()) : run(fiber{in_fiber});
+    EXPECT_TRUE(others_ran);
+    EXPECT_LE(rounds, executor::turn_budget);
+  }
+}
+
 TEST(when_all, of_a_range_gives_a_vector) {
   for (const auto in : each_style) {
     const auto many = [&](int count) {
