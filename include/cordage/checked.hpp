@@ -41,6 +41,10 @@ concept gives_result_of_bool = gives_result<X> && std::is_same_v<typename await_
 template <class X>
 concept becomes_checked = requires(X&& x) { std::forward<X>(x).when_checked(); };
 
+template <class X>
+concept reads_as_negation =
+    gives_result_of_bool<X> || (becomes_checked<X> && gives_result_of_bool<decltype(std::declval<X>().when_checked())>);
+
 template <class T>
 inline constexpr bool is_checked = false;
 template <class X>
@@ -65,12 +69,13 @@ template <class X>
   return checked(std::forward<X>(x));
 }
 
-// "!flag" of a result<bool> reads as "flag is false": await it, then look at the error and at the value.
+// "!flag" of a result<bool> reads as "flag is false", also of one that a combinator gives when it is checked: await it,
+// then look at the error and at the value.
 template <class X>
-  requires detail::gives_result_of_bool<X>
+  requires detail::reads_as_negation<X>
 void checked(X&& x) = delete;
 template <class X>
-  requires detail::gives_result_of_bool<X>
+  requires detail::reads_as_negation<X>
 void operator!(X&& x) = delete;
 
 namespace detail {

@@ -8,8 +8,9 @@
 //
 // The arguments become children of the strand that waits, each a strand of its own on the same executor. They begin in
 // order, when the whole is awaited; a task runs at once until its first wait, a fiber begins in its next turn. What is
-// ready at once needs no turn. The strand goes on when all of them have ended, however they did, and their frames are
-// gone. Stopping the strand stops all children; if the answer is not known by then the whole completes as stopped.
+// ready at once needs no turn. The strand goes on when all of them have ended, however they did; the frames of those that
+// were stopped are gone then, those of the others go with the awaiting expression. Stopping the strand stops all
+// children; if the answer is not known by then the whole completes as stopped.
 //
 // An exception of any child stops the others and is thrown; the first, if there are several. A child behind a `!` fails
 // with its error, too; then the whole gives a result, with the error. Behind a `!` of the whole every child whose value
@@ -73,11 +74,12 @@ class when_all_operation final : public combinator {
   void judge(child_strand& child) noexcept override {
     if (child.how == fate::value) {
       ++completed_;
-    } else if (child.how != fate::stopped) {
-      // An exception weighs more than an error; among equals the first counts.
-      if (failed_ == nullptr || (child.how == fate::exception && failed_->how != fate::exception)) failed_ = &child;
-      stop_children();
+      return;
     }
+    // An exception weighs more than an error; among equals the first counts.
+    const bool weighs_more = failed_ == nullptr || (child.how == fate::exception && failed_->how != fate::exception);
+    if (child.how != fate::stopped && weighs_more) failed_ = &child;
+    stop_children();  // also where a stop of with_stop ended one child: nobody will get what the others give
   }
 
   Children children_;

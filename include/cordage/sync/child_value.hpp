@@ -72,10 +72,4 @@ std::optional<object_of<Child>> take_if_value(Child& of) {
   return std::optional<object_of<Child>>(std::in_place, take_element(of));
 }
 
-// Only of a child that has ended with an error.
-template <class Child>
-void take_error(Child& of, error& into) {
-  if constexpr (gives_error<typename Child::value>) into = of.ended.value().error();
-}
-
 }  // namespace cordage::detail

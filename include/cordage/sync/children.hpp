@@ -89,10 +89,10 @@ class children_pack {
   std::tuple<Children...> children_;
 };
 
+// A temporary that only refers to its elements, a span for one, gives them up no more than an lvalue does.
 template <class Range>
-using range_element =
-    std::conditional_t<std::is_lvalue_reference_v<Range>, std::ranges::range_reference_t<Range>,
-                       std::ranges::range_rvalue_reference_t<Range>>;
+using range_element = std::conditional_t<std::ranges::borrowed_range<Range>, std::ranges::range_reference_t<Range>,
+                                         std::ranges::range_rvalue_reference_t<Range>>;
 
 // Each child in a block of its own, recycled like a frame: children stay where they are, and a range may give them one by
 // one.
@@ -108,12 +108,12 @@ class children_range {
 
   template <class Range>
     requires std::ranges::input_range<Range>
-  explicit children_range(Range&& range) {
+  explicit children_range(Range&& range) : children_range() {
     for (auto&& element : range) add(operation_in<Range>(element));
   }
   template <class Other>
-  explicit children_range(children_range<Other>&& others) {
-    others.each([this](auto& child) { add(child.release_operation()); });
+  explicit children_range(children_range<Other>&& others) : children_range() {
+    others.each([this](auto& child) { this->add(child.release_operation()); });
   }
   children_range(children_range&& other) noexcept
       : first_(std::exchange(other.first_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -159,10 +159,13 @@ class children_range {
     block* following = nullptr;
   };
 
+  // Complete before the first child is added: what the range throws leaves the rest to the destructor.
+  children_range() noexcept = default;
+
   template <class Range, class Element>
   static decltype(auto) operation_in(Element& element) {
     using given = range_element<Range>;
-    return inner_of<given>::operation_in(static_cast<given>(element));
+    return inner_of<given>::operation_in(static_cast<given&&>(element));
   }
   template <class Op>
   void add(Op&& op) {

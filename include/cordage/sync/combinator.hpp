@@ -74,9 +74,9 @@ class combinator {
     child.begin(*this, *parent_);
   }
 
-  // Those that have not begun will not.
+  // Those that have not begun will not. Once is enough.
   void stop_children() noexcept {
-    stopping_ = true;
+    if (std::exchange(stopping_, true)) return;
     each_child([](child_strand& child) {
       if (child.how == fate::running) child.request_stop();
     });
@@ -131,7 +131,11 @@ inline bool combinator::start(resumable& node) {
   begin_children();
   --here.nested_starts;
   here.current_strand = parent_;
-  return --pending_ != 0;
+  if (--pending_ != 0) return true;
+  // Like an operation that is ready: out of the budget of the strand's turn.
+  if (here.spend()) [[likely]] return false;
+  wake(node);
+  return true;
 }
 
 inline void combinator::begin_later(resumable& node) {

@@ -34,7 +34,7 @@ class stop_link_operation final : public combinator {
 
   void begin_children() override {
     if (state_ == nullptr) return begin_child(child_);
-    if (state_->stop_requested()) return;
+    if (stopping_children() || state_->stop_requested()) return;
     told_.owner = this, told_.run = told, told_.home = parent().home;
     catching([&] { place_ = state_->add(told_); }, [&](std::exception_ptr no_memory) { child_.ended.set_exception(std::move(no_memory)); });
     if (place_ == nullptr) return fail_if_no_memory();
