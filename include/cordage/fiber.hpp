@@ -49,7 +49,7 @@ CORDAGE_ALWAYS_INLINE fiber_base& require_fiber() {
 template <class Op>
 CORDAGE_ALWAYS_INLINE decltype(auto) await_operation(fiber_base& fiber, Op& op) {
   if constexpr (requires { op.attach(fiber.its_strand()); }) op.attach(fiber.its_strand());
-  fiber.before_wait();
+  if constexpr (!begins_although_stopped<Op>) fiber.before_wait();
   if (op.ready()) {
     fiber.after_ready();
   } else {

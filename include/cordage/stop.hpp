@@ -88,10 +88,10 @@ class stop_source {
   detail::stop_state* state_;
 };
 
-// Completes as x does; a stop of the strand takes effect at the next wait after that. Time limits around it have no effect
-// before that either. A destructor that waits, and code under noexcept on a fiber, has to shield what it waits for; while a
-// fiber is unwound that is so by itself. x, which waits on the same strand, is kept where it is a temporary and referred to
-// where it is an lvalue. Resumes on the strand's executor.
+// Completes as x does. x begins also where the strand was stopped before; a stop takes effect at the next wait after it, and
+// so do time limits around it. A destructor that waits, and code under noexcept on a fiber, has to shield what it waits for;
+// while a fiber is unwound that is so by itself. x, which waits on the same strand, is kept where it is a temporary and
+// referred to where it is an lvalue. Resumes on the strand's executor.
 template <class X>
   requires detail::awaitable_or_checked<X>
 [[nodiscard]] auto shield(X&& x) {

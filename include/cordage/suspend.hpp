@@ -39,6 +39,9 @@ class suspension_state : public recycled_frame {
   // By whoever ends the wait, whichever way. True: the caller is the first, and no other will.
   bool claim() noexcept { return !claimed_.exchange(true, memory_order_acq_rel); }
 
+  // For who would end the wait: whether it is ended already.
+  bool claimed() const noexcept { return claimed_.load(memory_order_relaxed); }
+
   // After a claim. Nothing of this may be touched afterwards but by who holds a reference.
   resumable& waiter() const noexcept { return *waiter_; }
   outcome<result<T>> value;  // pending: the suspension was dropped
@@ -123,6 +126,7 @@ class isr_suspension : public detail::suspension_base<void> {
   using suspension_base::suspension_base;
 
   bool resume() noexcept {
+    detail::expects(state_ != nullptr, "a suspension was resumed that had been moved from");
     if (!state_->claim()) return false;
     state_->value.set_value();
     resumable& waiter = state_->waiter();
@@ -160,16 +164,20 @@ class suspend_operation {
   // An exception of on_suspend is thrown at the await, when the wait has been ended by the drop of the suspension.
   bool start(resumable& node) {
     state_->wait(node);
-    OnSuspend call = std::move(on_suspend_);  // the waiter may be gone before it returns
-    suspension_state<T>& kept = *state_;
-    Suspension handed_over(&kept);
-    catching([&] { call(std::move(handed_over)); }, [&](std::exception_ptr thrown) { thrown_ = std::move(thrown); });
+    Suspension handed_over(state_);
+    catching(
+        [&] {
+          OnSuspend call = std::move(on_suspend_);  // the waiter may be gone before it returns
+          call(std::move(handed_over));
+        },
+        [&](std::exception_ptr thrown) { thrown_ = std::move(thrown); });
     return true;
   }
 
   cancel_result cancel() noexcept {
     if constexpr (has_on_stop) {
-      if (!stop_told_) {
+      // What has been resumed or dropped before is not to be told any more: it may be gone.
+      if (!stop_told_ && !state_->claimed()) {
         stop_told_ = true;
         on_stop_();
       }
@@ -210,8 +218,8 @@ template <class T = void, class OnSuspend>
       std::forward<OnSuspend>(on_suspend), detail::no_on_stop{});
 }
 
-// The same, but stop calls on_stop(), once, on the strand's executor, with no lock held, and waits for the suspension: a
-// value that it is resumed with is delivered, dropped it completes as stopped. on_stop must not throw.
+// The same, but stop calls on_stop(), once, on the strand's executor, with no lock held, unless the suspension has been
+// resumed or dropped by then, and waits for the suspension: a value that it is resumed with is delivered, dropped it completes as stopped. on_stop must not throw.
 template <class T = void, class OnSuspend, class OnStop>
   requires(std::invocable<std::decay_t<OnSuspend>&, suspension<T>> && std::invocable<std::decay_t<OnStop>&>)
 [[nodiscard]] auto suspend(OnSuspend&& on_suspend, OnStop&& on_stop) {

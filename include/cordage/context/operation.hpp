@@ -22,12 +22,13 @@ enum class cancel_result : bool { withdrawn, too_late };
 // cancel()     between start and completion, on the executor where the wait began.
 // get()        once, after completion.
 //
-// Six members are optional. attach(strand&), called before the others, is for operations that run code of their
+// Seven members are optional. attach(strand&), called before the others, is for operations that run code of their
 // own on the awaiting strand. stopped(), after completion, tells whether the operation was ended by a stop instead
 // of completing; then get() is not called. `static constexpr bool always_too_late = true` says that cancel() never
-// withdraws, so that a stop need not know of the wait. `static constexpr const char* name` is what debuggers call it.
-// described(), from start() on, is a text that says more: messages about its failure begin with it, and dumps show it.
-// each_child(f), from start() on, calls f with each strand that the operation consists of, for dumps.
+// withdraws, so that a stop need not know of the wait. `static constexpr bool begins_when_stopped = true` says that a strand
+// that was stopped before begins it all the same, instead of stopping there. `static constexpr const char* name` is what
+// debuggers call it. described(), from start() on, is a text that says more: messages about its failure begin with it, and
+// dumps show it. each_child(f), from start() on, calls f with each strand that the operation consists of, for dumps.
 template <class Op>
 concept operation = requires(Op& op, resumable& node) {
   { op.ready() } -> std::same_as<bool>;
@@ -48,6 +49,12 @@ inline constexpr bool can_be_withdrawn = true;
 template <class Op>
   requires Op::always_too_late
 inline constexpr bool can_be_withdrawn<Op> = false;
+
+template <class Op>
+inline constexpr bool begins_although_stopped = false;
+template <class Op>
+  requires Op::begins_when_stopped
+inline constexpr bool begins_although_stopped<Op> = true;
 
 template <class Op>
 constexpr const char* operation_name = "an operation";

@@ -92,9 +92,11 @@ class stackful {
 // destructor tells when somebody did not.
 class stack_unwind {
  public:
-  explicit stack_unwind(stackful& whose) noexcept : whose_(&whose) { take_over(); }
-  stack_unwind(stack_unwind&& other) noexcept : whose_(std::exchange(other.whose_, nullptr)) { take_over(); }
-  stack_unwind(const stack_unwind& other) noexcept : whose_(std::exchange(other.whose_, nullptr)) { take_over(); }
+  explicit stack_unwind(stackful& whose) noexcept : whose_(&whose), outer_(whose.unwound_by_) { take_over(); }
+  stack_unwind(stack_unwind&& other) noexcept : stack_unwind(static_cast<const stack_unwind&>(other)) {}
+  stack_unwind(const stack_unwind& other) noexcept : whose_(std::exchange(other.whose_, nullptr)), outer_(other.outer_) {
+    take_over();
+  }
   stack_unwind& operator=(const stack_unwind&) = delete;
   ~stack_unwind() {
     if (whose_ != nullptr) swallowed();
@@ -115,13 +117,14 @@ class stack_unwind {
   }
   void over() noexcept {
     stackful& of = *std::exchange(whose_, nullptr);
-    of.unwound_by_ = nullptr;
-    if (of.unwinding_over_ != nullptr) of.unwinding_over_(of);
+    of.unwound_by_ = outer_;
+    if (outer_ == nullptr && of.unwinding_over_ != nullptr) of.unwinding_over_(of);
   }
   // It was not thrown on, but dropped, or kept beyond the end of what it unwinds.
   void swallowed() noexcept;
 
   mutable stackful* whose_;  // mutable: a copy takes over the duty to report
+  stack_unwind* const outer_;  // what was unwinding it already: this one was thrown by a wait in a destructor, and ends there
 };
 
 // Makes an object at the top of a fresh stack, which its constructor is given, and the top of what remains.

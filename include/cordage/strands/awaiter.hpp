@@ -97,7 +97,9 @@ class awaiter : coroutine_node<node_for<Op>> {
     promise_base& by = self.promise();
     this->waiter_ = self;
     this->home = by.home;
-    if (by.stopping()) [[unlikely]] return queue(stop<Promise>);
+    if constexpr (!begins_although_stopped<operation_type>) {
+      if (by.stopping()) [[unlikely]] return queue(stop<Promise>);
+    }
     if (!op_.ready()) {
       if (start<Promise>(by)) return true;
       return can_go_on() ? false : queue(end<Promise>);

@@ -62,9 +62,11 @@ class guest_awaiter : coroutine_node<wait> {
     // The first group is that of the runtime itself.
     strand_ = new guest_strand(*here, here->groups().front());
     if constexpr (requires { op_.attach(*strand_); }) op_.attach(*strand_);
-    if (strand_->stopping()) [[unlikely]] {
-      strand_->wait_over();
-      return stopped_handle<Promise>();
+    if constexpr (!begins_although_stopped<std::remove_reference_t<Op>>) {
+      if (strand_->stopping()) [[unlikely]] {
+        strand_->wait_over();
+        return stopped_handle<Promise>();
+      }
     }
     bool ready = false;
     catching([&] { ready = op_.ready(); },

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <type_traits>
 #include <utility>
 
 #include <cordage/context/operation.hpp>
@@ -35,6 +36,7 @@ template <class Kept>
 class shield_operation final : public inner_on_same_strand<shield_operation<Kept>, Kept>, stop_shield {
  public:
   static constexpr const char* name = "shield";
+  static constexpr bool begins_when_stopped = true;
 
   using inner_on_same_strand<shield_operation, Kept>::inner_on_same_strand;
 
@@ -57,6 +59,8 @@ class shield_for_operation final : public inner_on_same_strand<shield_for_operat
   using base = inner_on_same_strand<shield_for_operation, Kept>;
 
  public:
+  static constexpr bool begins_when_stopped = true;
+
   static constexpr const char* name = "shield_for";
 
   shield_for_operation(std::chrono::nanoseconds longest, Kept&& op) : base(static_cast<Kept&&>(op)), longest_(longest) {}
@@ -82,7 +86,9 @@ class shield_for_operation final : public inner_on_same_strand<shield_for_operat
     shield_for_operation* owner;
   };
 
+  // Once: a stop that was seen at the beginning may arrive only later.
   void begin_countdown() noexcept {
+    if (counting_) return;
     clock& by = this->strand_->home->time();
     const time_point now = by.now();
     timer_.deadline = longest_ > time_point::max() - now ? time_point::max() : now + longest_;
@@ -124,6 +130,7 @@ class as_result_operation final : public inner_on_same_strand<as_result_operatio
 
  public:
   static constexpr const char* name = "as_result";
+  static constexpr bool begins_when_stopped = begins_although_stopped<std::remove_reference_t<Kept>>;
 
   using base::base;
 

@@ -33,6 +33,7 @@ class stop_link_operation final : public combinator {
   };
 
   void begin_children() override {
+    if (stopping_children()) return;  // before it had its turn
     if (state_ == nullptr) return begin_child(child_);
     if (stopping_children() || state_->stop_requested()) return;
     told_.owner = this, told_.run = told, told_.home = parent().home;
