@@ -18,6 +18,7 @@
 
 #include <cordage/checked.hpp>
 #include <cordage/strands/ask_strand.hpp>
+#include <cordage/strands/deferred.hpp>
 #include <cordage/strands/fiber_base.hpp>
 #include <cordage/strands/stop_state.hpp>
 #include <cordage/strands/strand.hpp>
@@ -98,7 +99,7 @@ template <class X>
   if constexpr (detail::inner_of<X>::checked) {
     return checked(shield(static_cast<decltype(x.what)&&>(x.what)));
   } else {
-    return detail::shield_operation<detail::inner_kept<X>>(detail::inner_of<X>::operation_in(std::forward<X>(x)));
+    return detail::defer<detail::shield_operation<detail::inner_kept<X>>, X>(std::forward<X>(x));
   }
 }
 
@@ -109,8 +110,8 @@ template <class X>
   if constexpr (detail::inner_of<X>::checked) {
     return checked(shield_for(longest, static_cast<decltype(x.what)&&>(x.what)));
   } else {
-    return detail::shield_for_operation<detail::inner_kept<X>>(longest,
-                                                               detail::inner_of<X>::operation_in(std::forward<X>(x)));
+    using operation = detail::shield_for_operation<detail::inner_kept<X>>;
+    return detail::defer<operation, std::chrono::nanoseconds, X>(std::move(longest), std::forward<X>(x));
   }
 }
 
@@ -122,19 +123,18 @@ template <class X>
   if constexpr (detail::inner_of<X>::checked) {
     return as_result(static_cast<decltype(x.what)&&>(x.what));
   } else {
-    return detail::as_result_operation<detail::inner_kept<X>>(detail::inner_of<X>::operation_in(std::forward<X>(x)));
+    return detail::defer<detail::as_result_operation<detail::inner_kept<X>>, X>(std::forward<X>(x));
   }
 }
 
 // Body, and when that has ended, in whatever way, a stop included, cleanup, which is shielded. Completes as body did; where
 // body succeeded and cleanup failed, as cleanup did: an error of cleanup is thrown as std::system_error if body's value is
 // no result. Both are something to wait for, or a callable: by the one rule one that returns a task is called when its turn
-// comes, any other runs on a fiber, whose stack is taken at once, so that a cleanup has it. Both run on the same strand.
+// comes, any other runs on a fiber, whose stack is taken before the body begins, so that a cleanup has it. Both run on the same strand.
 template <class Body, class Cleanup>
 [[nodiscard]] auto finally(Body&& body, Cleanup&& cleanup) {
   using operation = detail::finally_operation<detail::part_kept<Body>, detail::part_kept<Cleanup>>;
-  return operation(detail::part_of<Body>::operation_in(std::forward<Body>(body)),
-                   detail::part_of<Cleanup>::operation_in(std::forward<Cleanup>(cleanup)));
+  return detail::defer<operation, Body, Cleanup>(std::forward<Body>(body), std::forward<Cleanup>(cleanup));
 }
 
 // What x gives. A stop of the token's source stops x and, if x ends by that, completes as stopped: what awaits it is taken
@@ -145,8 +145,8 @@ template <class X>
   if constexpr (detail::inner_of<X>::checked) {
     return checked(with_stop(std::move(token), static_cast<decltype(x.what)&&>(x.what)));
   } else {
-    return detail::stop_link_operation<detail::child_for<X>>(std::move(token).release(),
-                                                             detail::inner_of<X>::operation_in(std::forward<X>(x)));
+    using operation = detail::stop_link_operation<detail::child_for<X>>;
+    return detail::defer<operation, stop_token, X>(std::move(token), std::forward<X>(x));
   }
 }
 

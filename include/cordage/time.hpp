@@ -11,6 +11,7 @@
 
 #include <cordage/context/operation.hpp>
 #include <cordage/result.hpp>
+#include <cordage/strands/deferred.hpp>
 #include <cordage/strands/executor.hpp>
 #include <cordage/strands/start.hpp>
 #include <cordage/strands/strand.hpp>
@@ -94,15 +95,16 @@ inline async<> timeout(std::chrono::nanoseconds duration) {
 template <class X>
   requires detail::awaitable_or_checked<X>
 [[nodiscard]] auto with_timeout(std::chrono::nanoseconds duration, X&& op) {
-  return detail::time_limit_operation<detail::child_for<X>>(duration, detail::inner_of<X>::operation_in(std::forward<X>(op)));
+  using operation = detail::time_limit_operation<detail::child_for<X>>;
+  return detail::defer<operation, std::chrono::nanoseconds, X>(std::move(duration), std::forward<X>(op));
 }
 
 // The same for a point in time of the steady clock.
 template <class X>
   requires detail::awaitable_or_checked<X>
 [[nodiscard]] auto with_deadline(std::chrono::steady_clock::time_point deadline, X&& op) {
-  return detail::time_limit_operation<detail::child_for<X>>(detail::time_point(deadline),
-                                                            detail::inner_of<X>::operation_in(std::forward<X>(op)));
+  using operation = detail::time_limit_operation<detail::child_for<X>>;
+  return detail::defer<operation, detail::time_point, X>(detail::time_point(deadline), std::forward<X>(op));
 }
 
 }  // namespace cordage

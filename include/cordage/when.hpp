@@ -28,6 +28,7 @@
 
 #include <cordage/checked.hpp>
 #include <cordage/result.hpp>
+#include <cordage/strands/deferred.hpp>
 #include <cordage/strands/start.hpp>
 #include <cordage/sync/child_value.hpp>
 #include <cordage/sync/children.hpp>
@@ -45,16 +46,7 @@ class when_all_operation final : public combinator {
   static constexpr const char* name = "when_all";
 
   template <class... Args>
-  explicit when_all_operation(std::in_place_t, Args&&... args) : children_(std::forward<Args>(args)...) {}
-  when_all_operation(when_all_operation&&) = default;
-
-  // For `!` of the whole.
-  auto when_checked() &&
-    requires Children::any_gives_error
-  {
-    using checked_children = typename Children::checked_children;
-    return when_all_operation<checked_children>(std::in_place, std::move(children_));
-  }
+  explicit when_all_operation(Args&&... args) : children_(std::forward<Args>(args)...) {}
 
   bool stopped() const noexcept { return failed_ == nullptr && completed_ != children_.size(); }
 
@@ -95,11 +87,7 @@ class when_any_operation : public combinator {
   static constexpr const char* name = "when_any";
 
   template <class... Args>
-  explicit when_any_operation(std::in_place_t, Args&&... args) : children_(std::forward<Args>(args)...) {}
-  when_any_operation(when_any_operation&&) = default;
-
-  auto when_checked() &&
-    requires Children::first_gives_error;
+  explicit when_any_operation(Args&&... args) : children_(std::forward<Args>(args)...) {}
 
   bool stopped() const noexcept { return winner_ == nullptr && children_.size() != 0; }
 
@@ -137,9 +125,7 @@ class expect_operation final : public when_any_operation<Children> {
   using given = typename chosen::value;
 
  public:
-  explicit expect_operation(base&& of) : base(std::move(of)) {}
-
-  void when_checked() && = delete;  // it gives a result, and so is checked like any other operation
+  using base::base;
 
   as_result_of<given> get() {
     if (this->thrower_ != nullptr) [[unlikely]] this->children_.failure_of(*this->thrower_);
@@ -157,12 +143,74 @@ class expect_operation final : public when_any_operation<Children> {
   }
 };
 
-template <class Children>
-auto when_any_operation<Children>::when_checked() &&
-  requires Children::first_gives_error
-{
-  return expect_operation<0, Children>(std::move(*this));
-}
+// Which of them.
+struct all_of {
+  template <class Children>
+  using operation = when_all_operation<Children>;
+};
+struct any_of {
+  template <class Children>
+  using operation = when_any_operation<Children>;
+};
+template <std::size_t N>
+struct one_of {
+  template <class Children>
+  using operation = expect_operation<N, Children>;
+};
+
+template <class X>
+inline constexpr bool fails_with_error = !is_checked<std::remove_cvref_t<X>> && gives_result<X>;
+template <class X>
+using as_checked = std::conditional_t<fails_with_error<X>, checked_awaitable<X>, X>;
+
+// What when_all, when_any and expect give for a pack: the arguments, until they are awaited.
+template <class Kind, class... Xs>
+class combination : public deferred<typename Kind::template operation<children_pack<child_for<Xs>...>>, Xs...> {
+  using base = deferred<typename Kind::template operation<children_pack<child_for<Xs>...>>, Xs...>;
+
+ public:
+  using base::base;
+
+  // For `!` of the whole.
+  auto when_checked() &&
+    requires(std::is_same_v<Kind, all_of> && (fails_with_error<Xs> || ...))
+  {
+    return std::apply(
+        [](auto&... kept) {
+          return combination<all_of, as_checked<Xs>...>(std::in_place, as_checked<Xs>(static_cast<Xs&&>(kept))...);
+        },
+        this->args_);
+  }
+  auto when_checked() &&
+    requires std::is_same_v<Kind, any_of>
+  {
+    return std::move(*this).template as<one_of<0>>();
+  }
+
+  template <class Other>
+  auto as() && {
+    return std::apply(
+        [](auto&... kept) { return combination<Other, Xs...>(std::in_place, static_cast<Xs&&>(kept)...); }, this->args_);
+  }
+};
+
+template <bool Checked, class Range>
+using children_of_range = children_range<child<inner_kept<range_element<Range>>, Checked || inner_of<range_element<Range>>::checked>>;
+
+// The same for a range.
+template <class Kind, bool Checked, class Range>
+class combination_of_range : public deferred<typename Kind::template operation<children_of_range<Checked, Range>>, Range> {
+  using base = deferred<typename Kind::template operation<children_of_range<Checked, Range>>, Range>;
+
+ public:
+  using base::base;
+
+  auto when_checked() &&
+    requires(!Checked && std::is_same_v<Kind, all_of> && fails_with_error<range_element<Range>>)
+  {
+    return combination_of_range<Kind, true, Range>(std::in_place, static_cast<Range&&>(std::get<0>(this->args_)));
+  }
+};
 
 template <class X>
 concept awaitable_argument = awaitable_or_checked<X>;
@@ -178,17 +226,15 @@ concept awaitable_range =
 template <class... Xs>
   requires(detail::awaitable_argument<Xs> && ...)
 [[nodiscard]] auto when_all(Xs&&... xs) {
-  using children = detail::children_pack<detail::child_for<Xs>...>;
-  return detail::when_all_operation<children>(std::in_place, detail::inner_of<Xs>::operation_in(std::forward<Xs>(xs))...);
+  return detail::combination<detail::all_of, Xs...>(std::in_place, std::forward<Xs>(xs)...);
 }
 
 // The same for a range: a vector of what each element gives. Elements of a temporary are kept; those of an lvalue are
-// awaited where they are, or as tasks taken from there. Throws std::bad_alloc.
+// awaited where they are, or as tasks taken from there. Awaiting it throws std::bad_alloc.
 template <class Range>
   requires detail::awaitable_range<Range>
 [[nodiscard]] auto when_all(Range&& range) {
-  using children = detail::children_range<detail::child_for<detail::range_element<Range>>>;
-  return detail::when_all_operation<children>(std::in_place, std::forward<Range>(range));
+  return detail::combination_of_range<detail::all_of, false, Range>(std::in_place, std::forward<Range>(range));
 }
 
 // Completes with a tuple of optionals. The first child to complete, with a value or an error, stops the others; all that
@@ -196,24 +242,22 @@ template <class Range>
 template <class... Xs>
   requires(sizeof...(Xs) > 0 && (detail::awaitable_argument<Xs> && ...))
 [[nodiscard]] auto when_any(Xs&&... xs) {
-  using children = detail::children_pack<detail::child_for<Xs>...>;
-  return detail::when_any_operation<children>(std::in_place, detail::inner_of<Xs>::operation_in(std::forward<Xs>(xs))...);
+  return detail::combination<detail::any_of, Xs...>(std::in_place, std::forward<Xs>(xs)...);
 }
 
 // The same for a range: a vector of optionals; an empty one, at once, for an empty range.
 template <class Range>
   requires detail::awaitable_range<Range>
 [[nodiscard]] auto when_any(Range&& range) {
-  using children = detail::children_range<detail::child_for<detail::range_element<Range>>>;
-  return detail::when_any_operation<children>(std::in_place, std::forward<Range>(range));
+  return detail::combination_of_range<detail::any_of, false, Range>(std::in_place, std::forward<Range>(range));
 }
 
 // The value of alternative N, as a result: what it gave if that is no error, whatever became of the others; otherwise the
 // error of the first to complete, or errc::lost_race if that gave none. `!when_any(…)` is `!expect<0>(when_any(…))`.
-template <std::size_t N, class... Children>
-  requires(N < sizeof...(Children))
-[[nodiscard]] auto expect(detail::when_any_operation<detail::children_pack<Children...>>&& of) {
-  return detail::expect_operation<N, detail::children_pack<Children...>>(std::move(of));
+template <std::size_t N, class... Xs>
+  requires(N < sizeof...(Xs))
+[[nodiscard]] auto expect(detail::combination<detail::any_of, Xs...>&& of) {
+  return std::move(of).template as<detail::one_of<N>>();
 }
 
 }  // namespace cordage

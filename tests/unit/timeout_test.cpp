@@ -304,7 +304,7 @@ TEST(with_timeout, many_at_once_each_end_once) {
   for (const auto in : each_style) {
     counted::alive = 0;
     auto make = [] {
-      std::vector<detail::operation_of<decltype(with_timeout(1ms, sleeps(counted())))>> limits;
+      std::vector<decltype(with_timeout(1ms, sleeps(counted())))> limits;
       for (int i = 0; i < 500; ++i) limits.push_back(with_timeout(i % 5 * 1ms, sleeps(counted())));
       return when_all(std::move(limits));
     };

@@ -83,7 +83,8 @@ class awaiter : coroutine_node<node_for<Op>> {
   static constexpr bool must_settle = propagates || may_stop<operation_type>;
 
  public:
-  awaiter(Op&& op, [[maybe_unused]] promise_base& by) : op_(static_cast<Op&&>(op)) {
+  template <class X>
+  awaiter(X&& awaited, [[maybe_unused]] promise_base& by) : op_(waited_for(std::forward<X>(awaited))) {
     if constexpr (requires { op_.attach(*by.on); }) op_.attach(*by.on);
   }
   awaiter(const awaiter&) = delete;
@@ -317,7 +318,7 @@ auto make_awaiter(X&& x, [[maybe_unused]] promise_base& by) {
   } else {
     using given = decltype(waited_for(std::forward<X>(x)));
     using kept = std::conditional_t<std::is_lvalue_reference_v<given>, given, std::remove_reference_t<given>>;
-    return awaiter<kept, Mode>(waited_for(std::forward<X>(x)), by);
+    return awaiter<kept, Mode>(std::forward<X>(x), by);
   }
 }
 

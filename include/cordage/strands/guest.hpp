@@ -41,7 +41,8 @@ class guest_strand final : public joinable, public recycled_frame {
 template <class Op, error_mode Mode>
 class guest_awaiter : coroutine_node<wait> {
  public:
-  explicit guest_awaiter(Op&& op) : op_(static_cast<Op&&>(op)) {}
+  template <class X>
+  explicit guest_awaiter(std::in_place_t, X&& awaited) : op_(as_operation(std::forward<X>(awaited))) {}
   guest_awaiter(const guest_awaiter&) = delete;
   guest_awaiter& operator=(const guest_awaiter&) = delete;
   // The coroutine may be destroyed while it waits, as ours may not.
@@ -161,7 +162,7 @@ template <error_mode Mode, class X>
 auto await_as_guest(X&& x) {
   using given = decltype(as_operation(std::forward<X>(x)));
   using kept = std::conditional_t<std::is_lvalue_reference_v<given>, given, std::remove_reference_t<given>>;
-  return guest_awaiter<kept, Mode>(as_operation(std::forward<X>(x)));
+  return guest_awaiter<kept, Mode>(std::in_place, std::forward<X>(x));
 }
 
 }  // namespace cordage::detail

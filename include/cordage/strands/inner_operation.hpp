@@ -46,9 +46,14 @@ class inner_operation : wait {
  public:
   using value = decltype(std::declval<operation_type&>().get());
 
-  explicit inner_operation(Kept&& op) : op_(static_cast<Kept&&>(op)) {}
-  // Movable until it is begun.
-  inner_operation(inner_operation&& other) : op_(static_cast<Kept&&>(other.op_)) {}
+  // Of what is waited for, see inner_of.
+  template <class X>
+  explicit inner_operation(std::in_place_t, X&& x) : op_(inner_of<X>::operation_in(std::forward<X>(x))) {}
+  // Of what make() gives.
+  template <class Make>
+  explicit inner_operation(std::in_place_type_t<void>, Make&& make) : op_(std::forward<Make>(make)()) {}
+  inner_operation(const inner_operation&) = delete;
+  inner_operation& operator=(const inner_operation&) = delete;
 
   // False: it has ended already.
   bool begin(strand& on) {
@@ -62,9 +67,6 @@ class inner_operation : wait {
              });
     return under_way;
   }
-
-  // Until it is begun: to be kept by another one.
-  Kept&& release_operation() noexcept { return static_cast<Kept&&>(op_); }
 
   outcome<value> ended;
 
@@ -115,7 +117,7 @@ class inner_operation : wait {
   static void shown(wait& w, onlooker& to) { detail::show(static_cast<inner_operation&>(w).op_, to); }
   static constexpr wait_type its_type{cancel, stopped, nullptr, operation_name<operation_type>, shown};
 
-  [[no_unique_address]] Kept op_;
+  Kept op_;
   strand* on_ = nullptr;
 };
 

@@ -120,13 +120,15 @@ class strand : public list_hook<strand> {
     if ((word_.fetch_or(ended_bit, memory_order_relaxed) & stop_bit) == 0) return end();
     if (walked_) end_stopped();
   }
-  // The same for a strand whose stops are requested on its executor only: without a locked instruction.
-  void end_here_when_walked() noexcept {
+  // The same for a strand whose stops are requested on its executor only, without a locked instruction. True: it has ended
+  // now, and whoever calls does what end() does; otherwise end() will be called.
+  bool end_here() noexcept {
     forget_current();
     const std::uint32_t word = word_.load(memory_order_relaxed);
     word_.store(word | ended_bit, memory_order_relaxed);
-    if ((word & stop_bit) == 0) return end();
-    if (walked_) end_stopped();
+    if ((word & stop_bit) == 0) [[likely]] return true;
+    if (walked_) home->stopping_ended();
+    return walked_;
   }
 
  private:

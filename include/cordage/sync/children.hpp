@@ -38,19 +38,10 @@ class children_pack {
   using all_values = std::tuple<element_of<Children>...>;
   using any_values = std::tuple<std::optional<object_of<Children>>...>;
   static constexpr bool any_checked = (Children::checked || ...);
-  static constexpr bool any_gives_error = (gives_error<typename Children::value> || ...);
-  static constexpr bool first_gives_error = true;
-  using checked_children =
-      children_pack<child<typename Children::kept, Children::checked || gives_error<typename Children::value>>...>;
 
-  template <class... Ops>
-    requires(sizeof...(Ops) == sizeof...(Children))
-  explicit children_pack(Ops&&... ops) : children_(std::forward<Ops>(ops)...) {}
-  template <class... Others>
-  explicit children_pack(children_pack<Others...>&& others)
-      : children_(std::apply([](auto&... child) { return std::tuple<Children...>(child.release_operation()...); },
-                             others.children_)) {}
-  children_pack(children_pack&&) = default;
+  template <class... Xs>
+    requires(sizeof...(Xs) == sizeof...(Children))
+  explicit children_pack(Xs&&... xs) : children_(std::forward<Xs>(xs)...) {}
 
   static constexpr std::size_t size() noexcept { return sizeof...(Children); }
 
@@ -83,9 +74,6 @@ class children_pack {
   }
 
  private:
-  template <class...>
-  friend class children_pack;
-
   std::tuple<Children...> children_;
 };
 
@@ -102,22 +90,14 @@ class children_range {
   using all_values = std::vector<object_of<Child>>;
   using any_values = std::vector<std::optional<object_of<Child>>>;
   static constexpr bool any_checked = Child::checked;
-  static constexpr bool any_gives_error = gives_error<typename Child::value>;
-  static constexpr bool first_gives_error = false;
-  using checked_children = children_range<child<typename Child::kept, any_checked || any_gives_error>>;
 
   template <class Range>
     requires std::ranges::input_range<Range>
   explicit children_range(Range&& range) : children_range() {
-    for (auto&& element : range) add(operation_in<Range>(element));
+    for (auto&& element : range) add(static_cast<range_element<Range>&&>(element));
   }
-  template <class Other>
-  explicit children_range(children_range<Other>&& others) : children_range() {
-    others.each([this](auto& child) { this->add(child.release_operation()); });
-  }
-  children_range(children_range&& other) noexcept
-      : first_(std::exchange(other.first_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  children_range& operator=(children_range&&) = delete;
+  children_range(const children_range&) = delete;
+  children_range& operator=(const children_range&) = delete;
   ~children_range() {
     while (first_ != nullptr) delete std::exchange(first_, first_->following);
   }
@@ -162,14 +142,9 @@ class children_range {
   // Complete before the first child is added: what the range throws leaves the rest to the destructor.
   children_range() noexcept = default;
 
-  template <class Range, class Element>
-  static decltype(auto) operation_in(Element& element) {
-    using given = range_element<Range>;
-    return inner_of<given>::operation_in(static_cast<given&&>(element));
-  }
-  template <class Op>
-  void add(Op&& op) {
-    *last_ = new block(std::forward<Op>(op));
+  template <class X>
+  void add(X&& x) {
+    *last_ = new block(std::forward<X>(x));
     last_ = &(*last_)->following;
     ++size_;
   }

@@ -30,8 +30,9 @@ class child_strand : public strand {
 
   combinator* of_ = nullptr;
 
- private:
   void end() noexcept override;
+
+ private:
   void destroy() noexcept override {}
 };
 
@@ -56,8 +57,6 @@ class combinator {
 
  protected:
   combinator() noexcept = default;
-  // Movable until it is started.
-  combinator(combinator&&) noexcept {}
   ~combinator() = default;
 
   // Calls begin_child() for each child, unless stopping_children().
@@ -159,8 +158,8 @@ class child : public child_strand, public inner_operation<child<Kept, Checked>, 
   static constexpr bool checked = Checked;
   using kept = Kept;
 
-  explicit child(Kept&& op) : inner(static_cast<Kept&&>(op)) {}
-  child(child&& other) : inner(std::move(other)) {}
+  template <class X>
+  explicit child(X&& x) : inner(std::in_place, std::forward<X>(x)) {}
 
   void begin(combinator& of, strand& parent) {
     of_ = &of;
@@ -175,7 +174,7 @@ class child : public child_strand, public inner_operation<child<Kept, Checked>, 
       case outcome_state::stopped: how = fate::stopped; break;
       default: how = fate::exception;
     }
-    end_here_when_walked();
+    if (end_here()) child_strand::end();
   }
 };
 

@@ -25,8 +25,6 @@ class called_task {
 
   explicit called_task(F&& f) : f_(std::move(f)) {}
   explicit called_task(const F& f) : f_(f) {}
-  // Movable until it is started.
-  called_task(called_task&& other) : f_(std::move(other.f_)) {}
 
   void attach(strand& on) noexcept { on_ = &on; }
   bool ready() {
@@ -87,10 +85,10 @@ class finally_operation final : stop_shield {
   static constexpr const char* name = "finally";
 
   template <class B, class C>
-  finally_operation(B&& body, C&& cleanup) : body_(std::forward<B>(body)), cleanup_(std::forward<C>(cleanup)) {}
-  // Movable until it is started.
-  finally_operation(finally_operation&& other)
-      : stop_shield(), body_(std::move(other.body_)), cleanup_(std::move(other.cleanup_)) {}
+  finally_operation(B&& body, C&& cleanup)
+      : body_(std::in_place_type<void>, [&]() -> decltype(auto) { return part_of<B>::operation_in(std::forward<B>(body)); }),
+        cleanup_(std::in_place_type<void>,
+                 [&]() -> decltype(auto) { return part_of<C>::operation_in(std::forward<C>(cleanup)); }) {}
 
   void attach(strand& on) noexcept { on_ = &on; }
   bool ready() const noexcept { return false; }

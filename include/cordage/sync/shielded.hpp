@@ -18,7 +18,8 @@ namespace cordage::detail {
 template <class Owner, class Kept>
 class inner_on_same_strand : public inner_operation<Owner, Kept> {
  public:
-  using inner_operation<Owner, Kept>::inner_operation;
+  template <class X>
+  explicit inner_on_same_strand(X&& x) : inner_operation<Owner, Kept>(std::in_place, std::forward<X>(x)) {}
 
   void attach(strand& on) noexcept { strand_ = &on; }
   bool ready() const noexcept { return false; }
@@ -59,13 +60,11 @@ class shield_for_operation final : public inner_on_same_strand<shield_for_operat
   using base = inner_on_same_strand<shield_for_operation, Kept>;
 
  public:
+  static constexpr const char* name = "shield_for";
   static constexpr bool begins_when_stopped = true;
 
-  static constexpr const char* name = "shield_for";
-
-  shield_for_operation(std::chrono::nanoseconds longest, Kept&& op) : base(static_cast<Kept&&>(op)), longest_(longest) {}
-  // Movable until it is started.
-  shield_for_operation(shield_for_operation&& other) : base(std::move(other)), longest_(other.longest_) {}
+  template <class X>
+  shield_for_operation(std::chrono::nanoseconds longest, X&& x) : base(std::forward<X>(x)), longest_(longest) {}
 
   bool start(resumable& node) {
     this->waiter_ = &node;

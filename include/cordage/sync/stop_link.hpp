@@ -14,11 +14,9 @@ class stop_link_operation final : public combinator {
  public:
   static constexpr const char* name = "with_stop";
 
-  template <class Op>
-  stop_link_operation(stop_state* listens_to, Op&& op) : child_(std::forward<Op>(op)), state_(listens_to) {}
-  // Movable until it is started.
-  stop_link_operation(stop_link_operation&& other)
-      : combinator(std::move(other)), child_(std::move(other.child_)), state_(std::exchange(other.state_, nullptr)) {}
+  template <class Token, class X>
+  stop_link_operation(Token&& token, X&& x)
+      : child_(std::forward<X>(x)), state_(std::forward<Token>(token).release()) {}
   ~stop_link_operation() {
     if (state_ != nullptr) state_->release();
   }
@@ -35,7 +33,7 @@ class stop_link_operation final : public combinator {
   void begin_children() override {
     if (stopping_children()) return;  // before it had its turn
     if (state_ == nullptr) return begin_child(child_);
-    if (stopping_children() || state_->stop_requested()) return;
+    if (state_->stop_requested()) return;
     told_.owner = this, told_.run = told, told_.home = parent().home;
     catching([&] { place_ = state_->add(told_); }, [&](std::exception_ptr no_memory) { child_.ended.set_exception(std::move(no_memory)); });
     if (place_ == nullptr) return fail_if_no_memory();

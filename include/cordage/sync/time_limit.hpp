@@ -17,16 +17,11 @@ class time_limit_operation final : public combinator {
  public:
   static constexpr const char* name = "with_timeout";
 
-  template <class Op>
-  time_limit_operation(std::chrono::nanoseconds timeout, Op&& op) : child_(std::forward<Op>(op)), timeout_(timeout) {}
-  template <class Op>
-  time_limit_operation(time_point deadline, Op&& op) : child_(std::forward<Op>(op)), absolute_(true) {
+  template <class X>
+  time_limit_operation(std::chrono::nanoseconds timeout, X&& x) : child_(std::forward<X>(x)), timeout_(timeout) {}
+  template <class X>
+  time_limit_operation(time_point deadline, X&& x) : child_(std::forward<X>(x)), absolute_(true) {
     timer_.deadline = deadline;
-  }
-  // Movable until it is started.
-  time_limit_operation(time_limit_operation&& other)
-      : combinator(std::move(other)), child_(std::move(other.child_)), timeout_(other.timeout_), absolute_(other.absolute_) {
-    timer_.deadline = other.timer_.deadline;
   }
 
   bool stopped() const noexcept { return !timed_out_ && (child_.how == fate::stopped || child_.how == fate::running); }
