@@ -226,7 +226,7 @@ class awaiter : coroutine_node<node_for<Op>> {
     return std::coroutine_handle<Promise>::from_address(this->waiter_.address()).promise();
   }
 
-  [[no_unique_address]] Op op_;
+  Op op_;  // made in place, which GCC does not do where the place may be shared
   // What an error is looked for in before the coroutine is resumed.
   struct nothing {};
   [[no_unique_address]] std::conditional_t<propagates, std::optional<result_type>, nothing> settled_;
