@@ -69,7 +69,9 @@ TEST(stop_of_combinators, reaches_all_children_and_completes_as_stopped_when_the
   for (const auto in : each_style) {
     counted::alive = 0;
     std::string log;
-    auto all = [&] { return when_all(sleeps(log, 'a'), gives(1), sleeps_on_fiber(log, 'b'), sleeps(log, 'c')); };
+    auto all = [&] {
+      return when_all(sleeps(log, 'a'), gives(1), sleeps_on_fiber(log, 'b'), sleeps(log, 'c'));
+    };
     EXPECT_EQ(stopped_in(in, all).error(), errc::stopped);
     EXPECT_EQ(log, "abc");
     log.clear();
@@ -78,7 +80,8 @@ TEST(stop_of_combinators, reaches_all_children_and_completes_as_stopped_when_the
     EXPECT_EQ(log, "abc");
     log.clear();
     auto nested = [&] {
-      return when_all(when_any(sleeps(log, 'a'), when_all(sleeps(log, 'b'))), with_timeout(for_ever, sleeps(log, 'c')),
+      return when_all(when_any(sleeps(log, 'a'), when_all(sleeps(log, 'b'))),
+                      with_timeout(for_ever, sleeps(log, 'c')),
                       expect<0>(when_any(sleeps(log, 'd'), timeout(for_ever))));
     };
     EXPECT_EQ(stopped_in(in, nested).error(), errc::stopped);
@@ -199,7 +202,9 @@ TEST(stop_of_combinators, comes_through_a_shield_whose_time_is_over) {
   for (const auto in : each_style) {
     counted::alive = 0;
     std::string log;
-    auto make = [&] { return shield_for(1ms, when_all(sleeps(log, 'a'), when_any(sleeps(log, 'b'), sleeps(log, 'c')))); };
+    auto make = [&] {
+      return shield_for(1ms, when_all(sleeps(log, 'a'), when_any(sleeps(log, 'b'), sleeps(log, 'c'))));
+    };
     EXPECT_EQ(stopped_in(in, make).error(), errc::stopped);
     EXPECT_EQ(log, "abc");
     EXPECT_EQ(counted::alive, 0);
@@ -222,7 +227,7 @@ TEST(stop_of_combinators, runs_destructors_that_wait_for_combinators_on_fibers) 
 }
 
 // Each level waits for the one below it as a child of a combinator.
-enum class by { all, any, range, limit, turns };
+enum class by { all, any, range, limit, shields, results, cleanups, turns };
 
 task<int> chain(by how, int depth, bool ends) {
   const auto on_the_heap = std::make_unique<counted>(depth);
@@ -231,7 +236,8 @@ task<int> chain(by how, int depth, bool ends) {
     co_return 0;
   }
   int below = 0;
-  const by next = how == by::turns ? static_cast<by>(depth % 4) : how;
+  by next = how == by::turns ? static_cast<by>(depth % 7) : how;
+  if (next == by::shields && !ends) next = by::all;  // or no stop would arrive
   if (next == by::all) {
     const auto got = co_await when_all(chain(how, depth - 1, ends));
     below = std::get<0>(got);
@@ -243,6 +249,15 @@ task<int> chain(by how, int depth, bool ends) {
     one.push_back(chain(how, depth - 1, ends));
     const auto got = co_await when_all(one);
     below = got[0];
+  } else if (next == by::shields) {
+    below = co_await shield(chain(how, depth - 1, ends));
+  } else if (next == by::results) {
+    // Goes on after a stop, as far as its next wait.
+    const auto got = co_await as_result(chain(how, depth - 1, ends));
+    if (!got) co_await yield_now();
+    below = *got;
+  } else if (next == by::cleanups) {
+    below = co_await finally(chain(how, depth - 1, ends), yield_now());
   } else {
     const auto got = co_await with_timeout(for_ever, chain(how, depth - 1, ends));
     below = *got;
@@ -251,7 +266,8 @@ task<int> chain(by how, int depth, bool ends) {
 }
 
 constexpr int deep = config::sanitized ? 100'000 : 1'000'000;
-constexpr by each_way[] = {by::all, by::any, by::range, by::limit, by::turns};
+constexpr by each_way[] = {by::all,     by::any,     by::range,    by::limit,
+                           by::shields, by::results, by::cleanups, by::turns};
 
 class deep_chain : public testing::TestWithParam<by> {};
 
@@ -280,7 +296,9 @@ TEST_P(deep_chain, is_stopped_while_it_begins) {
 }
 
 std::string name_of_way(const testing::TestParamInfo<by>& info) {
-  const char* const names[] = {"when_all", "when_any", "when_all_of_a_range", "with_timeout", "in_turns"};
+  const char* const names[] = {"when_all",     "when_any", "when_all_of_a_range",
+                               "with_timeout", "shield",   "as_result",
+                               "finally",      "in_turns"};
   return names[static_cast<int>(info.param)];
 }
 INSTANTIATE_TEST_SUITE_P(ways, deep_chain, testing::ValuesIn(each_way), name_of_way);

@@ -55,7 +55,7 @@ class executor {
   // See detail::wake.
   static void wake(resumable& node) noexcept;
 
-  // How many combinators are beginning their children at this moment, each inside the one before; see sync/combinator.hpp.
+  // How many operations are beginning at this moment, each inside the one before; see inner_operation.hpp.
   int nested_starts = 0;
 
  protected:
