@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <ranges>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -436,6 +437,19 @@ TEST(when_all, of_operations_in_a_range_waits_for_them_where_they_are) {
     const auto values = await_in(in, make);
     EXPECT_EQ(values.at(0), 1);
     EXPECT_EQ(values.at(1), 2);
+  }
+}
+
+TEST(when_all, of_a_span_leaves_what_it_refers_to_where_it_is) {
+  for (const auto in : each_style) {
+    std::vector<promise<int>> promises(2);
+    std::vector<future<int>> futures;
+    for (auto& each : promises) futures.push_back(each.get_future());
+    const auto late = await_in(in, [&] { return with_timeout(1ms, when_all(std::span(futures))); });
+    EXPECT_EQ(late.error(), errc::timed_out);
+    for (auto& each : promises) each.set_value(3);
+    const auto values = await_in(in, [&] { return !when_all(std::span(futures)); });
+    EXPECT_EQ(values, (std::vector{3, 3}));
   }
 }
 
