@@ -65,14 +65,17 @@ TEST(with_timeout, gives_the_value_or_the_error_of_what_is_in_time) {
   static_assert(std::is_same_v<value_of_await<decltype(with_timeout(1s, gives_or_fails(1)))>, result<int>>);
   static_assert(std::is_same_v<value_of_await<decltype(with_timeout(1s, !gives_or_fails(1)))>, result<int>>);
   static_assert(std::is_same_v<value_of_await<decltype(with_timeout(1s, sleep_for(1s)))>, result<>>);
-  static_assert(std::is_same_v<value_of_await<decltype(with_timeout(1s, std::declval<task<int&>>()))>, result<std::reference_wrapper<int>>>);
+  static_assert(std::is_same_v<value_of_await<decltype(with_timeout(1s, std::declval<task<int&>>()))>,
+                               result<std::reference_wrapper<int>>>);
   static_assert(std::is_same_v<value_of_await<decltype(!with_timeout(1s, gives_or_fails(1)))>, int>);
   for (const auto in : each_style) {
     for (const int turns : {0, 3}) {
       EXPECT_EQ(await_in(in, [=] { return with_timeout(for_ever, gives(1, turns)); }), 1);
       EXPECT_EQ(await_in(in, [=] { return with_timeout(longest, gives_or_fails(2, turns)); }), 2);
-      EXPECT_EQ(await_in(in, [=] { return with_timeout(for_ever, gives_or_fails(-2, turns)); }).error(), errc::closed);
-      EXPECT_EQ(await_in(in, [=] { return !with_deadline(steady_clock::time_point::max(), gives(3, turns)); }), 3);
+      EXPECT_EQ(await_in(in, [=] { return with_timeout(for_ever, gives_or_fails(-2, turns)); }).error(),
+                errc::closed);
+      EXPECT_EQ(
+          await_in(in, [=] { return !with_deadline(steady_clock::time_point::max(), gives(3, turns)); }), 3);
     }
     EXPECT_TRUE(await_in(in, [] { return with_timeout(for_ever, sleep_for(0s)); }));
     EXPECT_TRUE(await_in(in, [] { return with_timeout(for_ever, yield_now()); }));
@@ -95,7 +98,8 @@ TEST(with_timeout, stops_what_is_too_late_and_fails_when_that_has_ended) {
     EXPECT_EQ(await_in(in, [] { return with_timeout(1ms, sleeps(counted())); }).error(), errc::timed_out);
     EXPECT_EQ(counted::alive, 0);
     auto on_fiber = [](counted) { await(sleep_for(for_ever)); };
-    EXPECT_EQ(await_in(in, [&] { return with_timeout(1ms, fiber<void>(on_fiber, counted())); }).error(), errc::timed_out);
+    EXPECT_EQ(await_in(in, [&] { return with_timeout(1ms, fiber<void>(on_fiber, counted())); }).error(),
+              errc::timed_out);
     EXPECT_EQ(counted::alive, 0);
     const auto soon = steady_clock::now() + 1ms;
     EXPECT_EQ(await_in(in, [&] { return with_deadline(soon, sleeps(counted())); }).error(), errc::timed_out);
@@ -105,7 +109,8 @@ TEST(with_timeout, stops_what_is_too_late_and_fails_when_that_has_ended) {
 }
 
 TEST(with_timeout, of_no_time_gives_what_is_ready_at_once_and_nothing_else) {
-  const auto none = {std::chrono::nanoseconds(0), std::chrono::nanoseconds(-1), std::chrono::nanoseconds::min()};
+  const auto none = {std::chrono::nanoseconds(0), std::chrono::nanoseconds(-1),
+                     std::chrono::nanoseconds::min()};
   for (const auto in : each_style) {
     for (const auto time : none) {
       EXPECT_EQ(await_in(in, [=] { return with_timeout(time, gives(1)); }), 1);
@@ -116,7 +121,8 @@ TEST(with_timeout, of_no_time_gives_what_is_ready_at_once_and_nothing_else) {
     }
     for (const auto past : {steady_clock::time_point::min(), steady_clock::now()}) {
       EXPECT_EQ(await_in(in, [=] { return with_deadline(past, gives(1)); }), 1);
-      EXPECT_EQ(await_in(in, [=] { return with_deadline(past, sleeps(counted())); }).error(), errc::timed_out);
+      EXPECT_EQ(await_in(in, [=] { return with_deadline(past, sleeps(counted())); }).error(),
+                errc::timed_out);
     }
   }
 }
@@ -153,12 +159,18 @@ TEST(with_timeout, gives_a_value_that_arrives_after_the_limit) {
 
 TEST(with_timeout, nested_the_nearest_limit_counts) {
   for (const auto in : each_style) {
-    const auto outer_nearer = await_in(in, [] { return with_timeout(1ms, with_timeout(for_ever, sleep_for(for_ever))); });
+    const auto outer_nearer =
+        await_in(in, [] { return with_timeout(1ms, with_timeout(for_ever, sleep_for(for_ever))); });
     static_assert(std::is_same_v<decltype(outer_nearer), const result<>>);
     EXPECT_EQ(outer_nearer.error(), errc::timed_out);
-    EXPECT_EQ(await_in(in, [] { return with_timeout(for_ever, with_timeout(1ms, sleep_for(for_ever))); }).error(), errc::timed_out);
-    EXPECT_EQ(await_in(in, [] { return with_timeout(1ms, with_timeout(1ms, with_timeout(1ms, sleep_for(for_ever)))); }).error(),
-              errc::timed_out);
+    EXPECT_EQ(
+        await_in(in, [] { return with_timeout(for_ever, with_timeout(1ms, sleep_for(for_ever))); }).error(),
+        errc::timed_out);
+    EXPECT_EQ(
+        await_in(in,
+                 [] { return with_timeout(1ms, with_timeout(1ms, with_timeout(1ms, sleep_for(for_ever)))); })
+            .error(),
+        errc::timed_out);
     EXPECT_EQ(await_in(in, [] { return with_timeout(0s, with_timeout(0s, gives(1))); }), 1);
 
     // Only the inner one fails: what is around it goes on.
@@ -197,12 +209,18 @@ TEST(with_timeout, takes_whatever_can_be_awaited) {
     EXPECT_EQ(await_in(in, spawns), 4);
     task<int> named = gives(5, 1);
     EXPECT_EQ(await_in(in, [&] { return with_timeout(for_ever, named); }), 5);
-    EXPECT_EQ(await_in(in, [] { return with_timeout(for_ever, fiber{[] { return await(gives(6, 1)); }}); }), 6);
-    EXPECT_EQ(await_in(in, [] { return with_timeout(for_ever, when_all(gives(1, 1), gives(2))); }), (std::tuple{1, 2}));
-    EXPECT_EQ(await_in(in, [] { return with_timeout(for_ever, !when_all(gives_or_fails(1, 1), gives(2))); }), (std::tuple{1, 2}));
-    EXPECT_EQ(await_in(in, [] { return with_timeout(1ms, when_any(sleep_for(for_ever), sleeps(counted()))); }).error(), errc::timed_out);
-    const auto [in_time, late] =
-        await_in(in, [] { return when_all(with_timeout(for_ever, gives(1)), with_timeout(1ms, sleep_for(for_ever))); });
+    EXPECT_EQ(await_in(in, [] { return with_timeout(for_ever, fiber{[] { return await(gives(6, 1)); }}); }),
+              6);
+    EXPECT_EQ(await_in(in, [] { return with_timeout(for_ever, when_all(gives(1, 1), gives(2))); }),
+              (std::tuple{1, 2}));
+    EXPECT_EQ(await_in(in, [] { return with_timeout(for_ever, !when_all(gives_or_fails(1, 1), gives(2))); }),
+              (std::tuple{1, 2}));
+    EXPECT_EQ(await_in(in, [] { return with_timeout(1ms, when_any(sleep_for(for_ever), sleeps(counted()))); })
+                  .error(),
+              errc::timed_out);
+    const auto [in_time, late] = await_in(in, [] {
+      return when_all(with_timeout(for_ever, gives(1)), with_timeout(1ms, sleep_for(for_ever)));
+    });
     EXPECT_EQ(in_time, 1);
     EXPECT_EQ(late.error(), errc::timed_out);
   }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <ranges>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -65,16 +66,20 @@ template <class X>
 using value_of_await = decltype(detail::value_when_awaited(std::declval<X>()));
 
 TEST(when_all, gives_a_tuple_in_the_order_of_the_arguments) {
-  static_assert(std::is_same_v<value_of_await<decltype(when_all(gives(1), gives_or_fails(1), nothing(), sleep_for(1s)))>,
-                               std::tuple<int, result<int>, std::monostate, std::monostate>>);
-  static_assert(std::is_same_v<value_of_await<decltype(when_all(std::declval<task<int&>>(), std::declval<task<std::unique_ptr<int>>>()))>,
+  static_assert(std::is_same_v<
+                value_of_await<decltype(when_all(gives(1), gives_or_fails(1), nothing(), sleep_for(1s)))>,
+                std::tuple<int, result<int>, std::monostate, std::monostate>>);
+  static_assert(std::is_same_v<value_of_await<decltype(when_all(std::declval<task<int&>>(),
+                                                                std::declval<task<std::unique_ptr<int>>>()))>,
                                std::tuple<int&, std::unique_ptr<int>>>);
   static_assert(std::is_same_v<value_of_await<decltype(when_all())>, std::tuple<>>);
   static_assert(std::is_same_v<value_of_await<decltype(when_all(!gives_or_fails(1), gives_or_fails(1)))>,
                                result<std::tuple<int, result<int>>>>);
-  static_assert(std::is_same_v<value_of_await<decltype(!when_all(gives_or_fails(1), gives(1), std::declval<async<>>()))>,
-                               std::tuple<int, int, std::monostate>>);
-  static_assert(std::is_same_v<value_of_await<decltype(!when_all(!gives_or_fails(1), gives_or_fails(1)))>, std::tuple<int, int>>);
+  static_assert(std::is_same_v<
+                value_of_await<decltype(!when_all(gives_or_fails(1), gives(1), std::declval<async<>>()))>,
+                std::tuple<int, int, std::monostate>>);
+  static_assert(std::is_same_v<value_of_await<decltype(!when_all(!gives_or_fails(1), gives_or_fails(1)))>,
+                               std::tuple<int, int>>);
   static_assert(std::is_same_v<value_of_await<decltype(when_all(when_all(gives(1)), when_all()))>,
                                std::tuple<std::tuple<int>, std::tuple<>>>);
   for (const auto in : each_style) {
@@ -92,7 +97,8 @@ TEST(when_all, gives_values_that_are_only_moved_have_no_default_or_are_reference
     auto refers = [&]() -> task<int&> { co_return there; };
     auto moves = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(2); };
     auto constructs = [] { return no_default(3); };
-    auto [reference, pointer, object] = await_in(in, [&] { return when_all(refers(), moves(), fiber<no_default>(constructs)); });
+    auto [reference, pointer, object] =
+        await_in(in, [&] { return when_all(refers(), moves(), fiber<no_default>(constructs)); });
     EXPECT_EQ(&reference, &there);
     EXPECT_EQ(*pointer, 2);
     EXPECT_EQ(object.value, 3);
@@ -143,8 +149,8 @@ TEST(when_all, takes_whatever_can_be_awaited) {
     };
     auto make = [&] {
       auto spawned = spawn(completes);
-      return when_all(named, gives_or_fails(2, 2), fiber<int>(on_fiber), manual_operation(kept), operation, lvalue, foreign{{}, 4},
-                      given, std::move(spawned));
+      return when_all(named, gives_or_fails(2, 2), fiber<int>(on_fiber), manual_operation(kept), operation,
+                      lvalue, foreign{{}, 4}, given, std::move(spawned));
     };
     const auto [one, two, three, five, six, seven, four, eight, nine] = await_in(in, make);
     provider.join();
@@ -207,8 +213,9 @@ TEST(when_all, nests_in_any_depth_and_keeps_the_order) {
   for (const auto in : each_style) {
     std::string log;
     auto three_levels = [&] {
-      return when_all(when_all(steps_in_task(log, 'a'), when_all(steps_in_task(log, 'b'), steps_on_fiber(log, 'c'))),
-                      when_any(steps_in_task(log, 'd'), when_all(steps_in_task(log, 'e'))), steps_in_task(log, 'f'));
+      return when_all(
+          when_all(steps_in_task(log, 'a'), when_all(steps_in_task(log, 'b'), steps_on_fiber(log, 'c'))),
+          when_any(steps_in_task(log, 'd'), when_all(steps_in_task(log, 'e'))), steps_in_task(log, 'f'));
     };
     auto [left, any, right] = await_in(in, three_levels);
     EXPECT_EQ(log, "a1 b1 d1 e1 f1 a2 b2 c1 d2 e2 f2 c2 ");
@@ -235,7 +242,10 @@ TEST(when_all, an_exception_stops_siblings_and_is_thrown_when_all_have_ended) {
       co_await yield_now();
       log += "!";
     };
-    auto make = [&] { return when_all(sleeps(log, 'a'), throws("first", 2), slow_to_stop(), sleeps(log, 'b'), throws("second", 3)); };
+    auto make = [&] {
+      return when_all(sleeps(log, 'a'), throws("first", 2), slow_to_stop(), sleeps(log, 'b'),
+                      throws("second", 3));
+    };
     try {
       await_in(in, make);
       ADD_FAILURE();
@@ -249,7 +259,8 @@ TEST(when_all, an_exception_stops_siblings_and_is_thrown_when_all_have_ended) {
 TEST(when_all, an_exception_at_once_lets_later_children_never_begin) {
   for (const auto in : each_style) {
     std::string log;
-    EXPECT_THROW(await_in(in, [&] { return when_all(sleeps(log, 'a'), throws("now"), sleeps(log, 'b')); }), std::runtime_error);
+    EXPECT_THROW(await_in(in, [&] { return when_all(sleeps(log, 'a'), throws("now"), sleeps(log, 'b')); }),
+                 std::runtime_error);
     EXPECT_EQ(log, "a");
   }
 }
@@ -301,7 +312,8 @@ TEST(when_all, an_exception_beats_an_error_that_was_earlier) {
       co_await shield(gives(1, 5));
       throw std::runtime_error("late");
     };
-    EXPECT_THROW(await_in(in, [&] { return !when_all(gives_or_fails(-1, 1), throws_in_the_end()); }), std::runtime_error);
+    EXPECT_THROW(await_in(in, [&] { return !when_all(gives_or_fails(-1, 1), throws_in_the_end()); }),
+                 std::runtime_error);
   }
 }
 
@@ -312,7 +324,8 @@ TEST(when_all, a_child_that_stops_by_itself_stops_siblings_and_the_whole_is_stop
     auto stopper = [&] { stops.request_stop(); };
     auto make = [&] {
       spawn(stopper);
-      return as_result(when_all(sleeps(log, 'a'), with_stop(stops.token(), sleeps(log, 'b')), sleeps(log, 'c')));
+      return as_result(
+          when_all(sleeps(log, 'a'), with_stop(stops.token(), sleeps(log, 'b')), sleeps(log, 'c')));
     };
     EXPECT_EQ(await_in(in, make).error(), errc::stopped);
     EXPECT_EQ(log, "bac");
@@ -360,7 +373,6 @@ TEST(when_all, of_a_range_gives_a_vector) {
     named.push_back(gives(2, 1));
     EXPECT_EQ(await_in(in, [&] { return when_all(named); }), (std::vector{1, 2}));
     EXPECT_FALSE(named.front().valid());
-
   }
 }
 
@@ -370,9 +382,13 @@ TEST(when_all, of_a_view_takes_what_the_view_makes) {
     const std::vector<int> of_lvalue = await_in(in, [&] { return when_all(made); });
     ASSERT_EQ(of_lvalue.size(), 100U);
     EXPECT_EQ(of_lvalue[99], 99);
-    auto of_rvalue = [] { return when_all(std::views::iota(0, 5) | std::views::transform([](int i) { return gives(i, 5 - i); })); };
+    auto of_rvalue = [] {
+      return when_all(std::views::iota(0, 5) | std::views::transform([](int i) { return gives(i, 5 - i); }));
+    };
     EXPECT_EQ(await_in(in, of_rvalue), (std::vector{0, 1, 2, 3, 4}));
-    auto nothings = [] { return when_all(std::views::iota(0, 2) | std::views::transform([](int) { return nothing(); })); };
+    auto nothings = [] {
+      return when_all(std::views::iota(0, 2) | std::views::transform([](int) { return nothing(); }));
+    };
     EXPECT_EQ(await_in(in, nothings).size(), 2U);
   }
 }
@@ -401,7 +417,10 @@ TEST(when_all, of_a_range_fails_like_any_other) {
     EXPECT_EQ(values.at(4), 4);
     EXPECT_EQ(await_in(in, [&] { return !when_all(range(-1)); }), (std::vector{0, 1, 2, 3, 4}));
     EXPECT_THROW(await_in(in, [&] { return !when_all(range(2)); }), std::system_error);
-    auto throwing = [] { return when_all(std::views::iota(0, 5) | std::views::transform([](int i) { return i == 3 ? throws("3", 1) : gives(i, 2); })); };
+    auto throwing = [] {
+      return when_all(std::views::iota(0, 5) |
+                      std::views::transform([](int i) { return i == 3 ? throws("3", 1) : gives(i, 2); }));
+    };
     EXPECT_THROW(await_in(in, throwing), std::runtime_error);
   }
 }
@@ -409,7 +428,8 @@ TEST(when_all, of_a_range_fails_like_any_other) {
 TEST(when_all, of_operations_in_a_range_waits_for_them_where_they_are) {
   for (const auto in : each_style) {
     manual first, second;
-    std::vector<manual_result_operation> operations{manual_result_operation(first), manual_result_operation(second)};
+    std::vector<manual_result_operation> operations{manual_result_operation(first),
+                                                    manual_result_operation(second)};
     auto completes = [&] { second.complete(2), first.complete(1); };
     auto make = [&] {
       spawn(completes);
@@ -418,6 +438,19 @@ TEST(when_all, of_operations_in_a_range_waits_for_them_where_they_are) {
     const auto values = await_in(in, make);
     EXPECT_EQ(values.at(0), 1);
     EXPECT_EQ(values.at(1), 2);
+  }
+}
+
+TEST(when_all, of_a_span_leaves_what_it_refers_to_where_it_is) {
+  for (const auto in : each_style) {
+    std::vector<promise<int>> promises(2);
+    std::vector<future<int>> futures;
+    for (auto& each : promises) futures.push_back(each.get_future());
+    const auto late = await_in(in, [&] { return with_timeout(1ms, when_all(std::span(futures))); });
+    EXPECT_EQ(late.error(), errc::timed_out);
+    for (auto& each : promises) each.set_value(3);
+    const auto values = await_in(in, [&] { return !when_all(std::span(futures)); });
+    EXPECT_EQ(values, (std::vector{3, 3}));
   }
 }
 

@@ -59,17 +59,24 @@ task<int> sleeps(counted) {
 template <class X>
 using value_of_await = decltype(detail::value_when_awaited(std::declval<X>()));
 template <class X>
-concept can_be_checked = requires(X x) { !std::move(x); };
+concept can_be_checked = requires(X x) {
+  !std::move(x);
+};
 
 TEST(when_any, gives_a_tuple_of_optionals) {
-  static_assert(std::is_same_v<value_of_await<decltype(when_any(gives(1), gives_or_fails(1), sleep_for(1s)))>,
-                               std::tuple<std::optional<int>, std::optional<result<int>>, std::optional<std::monostate>>>);
-  static_assert(std::is_same_v<value_of_await<decltype(when_any(std::declval<task<int&>>(), std::declval<task<std::unique_ptr<int>>>()))>,
-                               std::tuple<std::optional<std::reference_wrapper<int>>, std::optional<std::unique_ptr<int>>>>);
+  static_assert(std::is_same_v<
+                value_of_await<decltype(when_any(gives(1), gives_or_fails(1), sleep_for(1s)))>,
+                std::tuple<std::optional<int>, std::optional<result<int>>, std::optional<std::monostate>>>);
+  static_assert(std::is_same_v<
+                value_of_await<decltype(when_any(std::declval<task<int&>>(),
+                                                 std::declval<task<std::unique_ptr<int>>>()))>,
+                std::tuple<std::optional<std::reference_wrapper<int>>, std::optional<std::unique_ptr<int>>>>);
   static_assert(std::is_same_v<value_of_await<decltype(when_any(!gives_or_fails(1), gives(1)))>,
                                result<std::tuple<std::optional<int>, std::optional<int>>>>);
-  static_assert(std::is_same_v<value_of_await<decltype(when_any(std::declval<std::vector<task<int>>>()))>, std::vector<std::optional<int>>>);
-  static_assert(std::is_same_v<value_of_await<decltype(when_any(when_any(gives(1))))>, std::tuple<std::optional<std::tuple<std::optional<int>>>>>);
+  static_assert(std::is_same_v<value_of_await<decltype(when_any(std::declval<std::vector<task<int>>>()))>,
+                               std::vector<std::optional<int>>>);
+  static_assert(std::is_same_v<value_of_await<decltype(when_any(when_any(gives(1))))>,
+                               std::tuple<std::optional<std::tuple<std::optional<int>>>>>);
 }
 
 TEST(when_any, the_first_to_complete_stops_the_others_and_their_frames_are_gone_when_it_goes_on) {
@@ -81,7 +88,10 @@ TEST(when_any, the_first_to_complete_stops_the_others_and_their_frames_are_gone_
       await(sleep_for(for_ever));
       return 0;
     };
-    auto make = [&] { return when_any(sleeps(counted(1)), gives(7, 3), fiber<int>(body), sleeps(counted(2)), sleep_for(for_ever)); };
+    auto make = [&] {
+      return when_any(sleeps(counted(1)), gives(7, 3), fiber<int>(body), sleeps(counted(2)),
+                      sleep_for(for_ever));
+    };
     const auto look = [&](const auto& got) {
       alive_on_resumption = counted::alive;
       EXPECT_EQ(std::get<1>(got), 7);
@@ -130,7 +140,9 @@ TEST(when_any, a_child_that_is_ready_at_once_lets_later_ones_never_begin) {
       log += '!';
       return 0;
     };
-    auto make = [&] { return when_any(notes('a', counted()), gives(2), notes('b', counted()), fiber<int>(on_fiber)); };
+    auto make = [&] {
+      return when_any(notes('a', counted()), gives(2), notes('b', counted()), fiber<int>(on_fiber));
+    };
     const auto got = await_in(in, make);
     EXPECT_EQ(std::get<1>(got), 2);
     EXPECT_EQ(log, "aA");
@@ -171,14 +183,17 @@ TEST(when_any, takes_an_error_for_a_completion) {
 TEST(when_any, throws_the_first_exception_when_all_have_ended) {
   for (const auto in : each_style) {
     counted::alive = 0;
-    EXPECT_THROW(await_in(in, [] { return when_any(sleeps(counted()), throws(2), gives(1, 9)); }), std::runtime_error);
+    EXPECT_THROW(await_in(in, [] { return when_any(sleeps(counted()), throws(2), gives(1, 9)); }),
+                 std::runtime_error);
     EXPECT_EQ(counted::alive, 0);
     auto throws_while_stopping = []() -> task<int> {
       co_await shield(gives(1, 5));
       throw std::logic_error("late");
     };
-    EXPECT_THROW(await_in(in, [&] { return when_any(gives(1, 1), throws_while_stopping()); }), std::logic_error);
-    EXPECT_THROW(await_in(in, [&] { return expect<0>(when_any(gives(1, 1), throws_while_stopping())); }), std::logic_error);
+    EXPECT_THROW(await_in(in, [&] { return when_any(gives(1, 1), throws_while_stopping()); }),
+                 std::logic_error);
+    EXPECT_THROW(await_in(in, [&] { return expect<0>(when_any(gives(1, 1), throws_while_stopping())); }),
+                 std::logic_error);
   }
 }
 
@@ -194,7 +209,9 @@ TEST(when_any, of_a_range_gives_a_vector_of_optionals) {
     const auto thousand = await_in(in, [&] { return many(1000, 500); });
     ASSERT_EQ(thousand.size(), 1000U);
     for (int i = 0; i < 1000; ++i) EXPECT_EQ(thousand[static_cast<std::size_t>(i)].has_value(), i == 500);
-    auto of_view = [] { return when_any(std::views::iota(0, 9) | std::views::transform([](int i) { return gives(i, 9 - i); })); };
+    auto of_view = [] {
+      return when_any(std::views::iota(0, 9) | std::views::transform([](int i) { return gives(i, 9 - i); }));
+    };
     EXPECT_EQ(await_in(in, of_view).at(8), 8);
     std::vector<task<int>> named;
     named.push_back(gives(1, 1000));
@@ -211,13 +228,19 @@ TEST(when_any, nests_in_itself_and_in_when_all) {
       at_exit note{[&log, name] { log += name; }};
       co_await sleep_for(for_ever);
     };
-    auto inner_wins = [&] { return when_any(when_any(sleeper('a'), gives(1, 2)), when_all(sleeper('b'), when_any(sleeper('c'), sleeper('d')))); };
+    auto inner_wins = [&] {
+      return when_any(when_any(sleeper('a'), gives(1, 2)),
+                      when_all(sleeper('b'), when_any(sleeper('c'), sleeper('d'))));
+    };
     const auto [any, all] = await_in(in, inner_wins);
     EXPECT_EQ(std::get<1>(*any), 1);
     EXPECT_FALSE(all);
     EXPECT_EQ(log, "abcd");
     log.clear();
-    auto outer_wins = [&] { return when_any(gives(5, 1), when_all(gives(1), when_any(sleeper('a'), when_any(sleeper('b'), sleeper('c'))))); };
+    auto outer_wins = [&] {
+      return when_any(gives(5, 1),
+                      when_all(gives(1), when_any(sleeper('a'), when_any(sleeper('b'), sleeper('c')))));
+    };
     const auto got = await_in(in, outer_wins);
     EXPECT_EQ(std::get<0>(got), 5);
     EXPECT_EQ(log, "abc");
@@ -229,7 +252,8 @@ TEST(when_any, goes_on_with_the_others_when_a_child_stops_by_itself) {
   for (const auto in : each_style) {
     stop_source stops;
     stops.request_stop();
-    const auto [stopped, other] = await_in(in, [&] { return when_any(with_stop(stops.token(), gives(1, 3)), gives(2, 3)); });
+    const auto [stopped, other] =
+        await_in(in, [&] { return when_any(with_stop(stops.token(), gives(1, 3)), gives(2, 3)); });
     EXPECT_FALSE(stopped);
     EXPECT_EQ(other, 2);
   }
@@ -237,7 +261,8 @@ TEST(when_any, goes_on_with_the_others_when_a_child_stops_by_itself) {
 
 TEST(expect, gives_the_value_of_its_alternative_although_another_one_won) {
   for (const auto in : each_style) {
-    const auto got = await_in(in, [] { return expect<1>(when_any(gives_or_fails(-1, 1), shield(gives_or_fails(2, 5)))); });
+    const auto got =
+        await_in(in, [] { return expect<1>(when_any(gives_or_fails(-1, 1), shield(gives_or_fails(2, 5)))); });
     static_assert(std::is_same_v<decltype(got), const result<int>>);
     EXPECT_EQ(got, 2);
     EXPECT_EQ(await_in(in, [] { return expect<0>(when_any(gives(1, 1), gives(2, 9))); }), 1);
@@ -247,24 +272,31 @@ TEST(expect, gives_the_value_of_its_alternative_although_another_one_won) {
 
 TEST(expect, gives_the_error_of_the_winner) {
   for (const auto in : each_style) {
-    EXPECT_EQ(await_in(in, [] { return expect<1>(when_any(gives_or_fails(-1, 1), gives(2, 9))); }).error(), errc::closed);
-    EXPECT_EQ(await_in(in, [] { return expect<0>(when_any(gives_or_fails(-1, 1), gives(2, 9))); }).error(), errc::closed);
-    EXPECT_EQ(await_in(in, [] { return expect<0>(when_any(sleep_for(for_ever), timeout(1ms))); }).error(), errc::timed_out);
-    EXPECT_THROW(await_in(in, [] { return !when_any(sleep_for(for_ever), timeout(1ms)); }), std::system_error);
+    EXPECT_EQ(await_in(in, [] { return expect<1>(when_any(gives_or_fails(-1, 1), gives(2, 9))); }).error(),
+              errc::closed);
+    EXPECT_EQ(await_in(in, [] { return expect<0>(when_any(gives_or_fails(-1, 1), gives(2, 9))); }).error(),
+              errc::closed);
+    EXPECT_EQ(await_in(in, [] { return expect<0>(when_any(sleep_for(for_ever), timeout(1ms))); }).error(),
+              errc::timed_out);
+    EXPECT_THROW(await_in(in, [] { return !when_any(sleep_for(for_ever), timeout(1ms)); }),
+                 std::system_error);
     // Its own error is no value, and it was not the first.
     auto fails_later = []() -> async<int> {
       co_await shield(gives(1, 5));
       co_return unexpected(errc::broken_promise);
     };
-    EXPECT_EQ(await_in(in, [&] { return expect<1>(when_any(gives_or_fails(-1, 1), fails_later())); }).error(), errc::closed);
+    EXPECT_EQ(await_in(in, [&] { return expect<1>(when_any(gives_or_fails(-1, 1), fails_later())); }).error(),
+              errc::closed);
   }
 }
 
 TEST(expect, says_that_the_race_was_lost_to_a_value) {
   for (const auto in : each_style) {
-    EXPECT_EQ(await_in(in, [] { return expect<1>(when_any(gives(1, 1), gives(2, 9))); }).error(), errc::lost_race);
+    EXPECT_EQ(await_in(in, [] { return expect<1>(when_any(gives(1, 1), gives(2, 9))); }).error(),
+              errc::lost_race);
     EXPECT_EQ(await_in(in, [] { return expect<1>(when_any(gives(1), gives(2))); }).error(), errc::lost_race);
-    EXPECT_EQ(await_in(in, [] { return expect<0>(when_any(gives_or_fails(1, 9), sleep_for(0s))); }).error(), errc::lost_race);
+    EXPECT_EQ(await_in(in, [] { return expect<0>(when_any(gives_or_fails(1, 9), sleep_for(0s))); }).error(),
+              errc::lost_race);
   }
 }
 

@@ -56,7 +56,7 @@ class executor {
   // See detail::wake.
   static void wake(resumable& node) noexcept;
 
-  // How many combinators are beginning their children at this moment, each inside the one before; see sync/combinator.hpp.
+  // How many operations are beginning at this moment, each inside the one before; see inner_operation.hpp.
   int nested_starts = 0;
 
   // The strand whose code runs, or ran last, for strands that are spawned by plain calls of that code; null once that

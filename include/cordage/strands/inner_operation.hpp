@@ -37,6 +37,9 @@ struct inner_of<X> {
 template <class X>
 using inner_kept = typename inner_of<X>::kept;
 
+// So many operations may begin inside each other before one takes a turn of the queue: a chain of any depth needs no stack.
+inline constexpr int deepest_start = 16;
+
 // Owner derives from it, and has inner_ended(): called when the operation has ended, unless begin() answered false.
 template <class Owner, class Kept>
 class inner_operation : wait {
@@ -58,13 +61,16 @@ class inner_operation : wait {
   // False: it has ended already.
   bool begin(strand& on) {
     on_ = &on;
-    home = on.home;
-    bool under_way = false;
-    catching([&] { under_way = start(); },
-             [&](std::exception_ptr thrown) {
-               on.waiting_on = nullptr;
-               ended.set_exception(std::move(thrown));
-             });
+    executor& here = *on.home;
+    home = &here;
+    if (here.nested_starts >= deepest_start) [[unlikely]] {
+      run = begin_later;
+      wake(*this);
+      return true;
+    }
+    ++here.nested_starts;
+    const bool under_way = start_or_fail();
+    --here.nested_starts;
     return under_way;
   }
 
@@ -72,6 +78,27 @@ class inner_operation : wait {
 
  private:
   Owner& owner() noexcept { return static_cast<Owner&>(*this); }
+
+  // A stop may have been earlier.
+  static void begin_later(resumable& node) {
+    auto& self = static_cast<inner_operation&>(node);
+    if (self.on_->stopping()) {
+      self.ended.set_stopped();
+    } else if (self.start_or_fail()) {
+      return;
+    }
+    self.owner().inner_ended();
+  }
+
+  bool start_or_fail() {
+    bool under_way = false;
+    catching([&] { under_way = start(); },
+             [&](std::exception_ptr thrown) {
+               on_->waiting_on = nullptr;
+               ended.set_exception(std::move(thrown));
+             });
+    return under_way;
+  }
 
   bool start() {
     if constexpr (requires { op_.attach(*on_); }) op_.attach(*on_);

@@ -97,10 +97,6 @@ class combinator {
  private:
   friend class child_strand;
 
-  // So many combinators may begin inside each other's children before one takes a turn of the queue: a chain of any depth
-  // needs no stack.
-  static constexpr int deepest = 16;
-
   struct begin_node : resumable {
     combinator* owner;
   };
@@ -121,14 +117,13 @@ inline bool combinator::start(resumable& node) {
   waiter_ = &node;
   pending_ = 1;
   executor& here = *parent_->home;
-  if (here.nested_starts >= deepest) [[unlikely]] {
+  // The whole at once rather than its children: what is ready at once is then found to be so.
+  if (here.nested_starts >= deepest_start) [[unlikely]] {
     later_.owner = this, later_.run = begin_later, later_.home = &here;
     wake(later_);
     return true;
   }
-  ++here.nested_starts;
   begin_children();
-  --here.nested_starts;
   here.current_strand = parent_;
   if (--pending_ != 0) return true;
   // Like an operation that is ready: out of the budget of the strand's turn.
