@@ -211,7 +211,8 @@ TEST(suspension, resumed_after_a_stop_is_told_so) {
         seed, no_on_stop,
         [](holder& at, random_source&) {
           while (!at.handle->ready()) std::this_thread::yield();
-          if (auto taken = at.take()) EXPECT_FALSE(taken.resume(7));
+          auto taken = at.take();
+          EXPECT_FALSE(taken && taken.resume(7));
         },
         [](holder& at, random_source&) { at.handle->request_stop(); },
         [](holder& at, const result<int>& ended) {

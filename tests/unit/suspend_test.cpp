@@ -312,7 +312,7 @@ TEST(suspend, with_on_stop_waits_until_the_suspension_is_resumed_or_dropped) {
         handle.request_stop();
         co_await turns(5);
         EXPECT_FALSE(handle.ready());
-        if (resumed) EXPECT_TRUE(library.kept->resume(3));
+        EXPECT_TRUE(!resumed || library.kept->resume(3));
         library.kept.reset();
       };
       EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return library.operation(on_stop); }, acts));
@@ -385,8 +385,10 @@ TEST(suspend, on_stop_may_stop_others_and_itself) {
       auto listener = spawn(listens);
       co_await turns(2);
       handle.request_stop();
-      EXPECT_EQ((co_await listener).error(), errc::stopped);
-      EXPECT_EQ((co_await *bystander).error(), errc::stopped);
+      const result<> listened = co_await listener;
+      EXPECT_EQ(listened.error(), errc::stopped);
+      const result<> idled = co_await *bystander;
+      EXPECT_EQ(idled.error(), errc::stopped);
     };
     EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return library.operation(stops_others); }, acts));
     EXPECT_EQ(order, "");

@@ -88,8 +88,10 @@ TEST(this_strand, token_stops_what_another_strand_waits_for) {
       auto listener = spawn(listens);
       co_await yield_now();
       other.request_stop();
-      EXPECT_EQ((co_await listener).error(), errc::stopped);
-      EXPECT_EQ((co_await other).error(), errc::stopped);
+      const result<> listened = co_await listener;
+      EXPECT_EQ(listened.error(), errc::stopped);
+      const result<> idled = co_await other;
+      EXPECT_EQ(idled.error(), errc::stopped);
       handle.request_stop();
     };
     EXPECT_FALSE(wait_and_act(as_fiber, order, [] { return stopped(); }, stops));

@@ -58,7 +58,7 @@ class combinator {
   combinator() noexcept = default;
   // Movable until it is started.
   combinator(combinator&&) noexcept {}
-  ~combinator() = default;
+  virtual ~combinator() = default;  // virtual only so that compilers do not warn of it
 
   // Calls begin_child() for each child, unless stopping_children().
   virtual void begin_children() = 0;
