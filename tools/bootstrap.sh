@@ -34,6 +34,14 @@ has_googletest() {
   return 1
 }
 
+has_cares() {
+  local directory
+  for directory in /usr/include /usr/local/include /opt/homebrew/include; do
+    if [[ -e $directory/ares.h ]]; then return; fi
+  done
+  return 1
+}
+
 has_openbsd_netcat() { has nc.openbsd || [[ $(nc -h 2>&1) == *-N* ]]; }
 
 need_build() {
@@ -47,6 +55,7 @@ need_test() {
   has python3 || want python3 "the checks of the source tree are Python scripts"
   has gdb || want gdb "what a debugger sees of fibers and tasks is tested, too"
   has socat || want socat "the system tests talk to the examples with it"
+  has_cares || want libc-ares-dev "an example awaits its callbacks, and is tested"
   has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
 }
 

@@ -52,10 +52,9 @@ class runtime_core final : public strand_group {
   }
 
   void run() {
-    finished_ = false;
-    check_finished();
     running_.store(true, memory_order_relaxed);
-    its_worker.run(finished_);
+    // A coroutine of another library may go on after the last strand has ended, and make new ones.
+    for (check_finished(); !finished_; check_finished()) its_worker.run(finished_);
     running_.store(false, memory_order_relaxed);
     if (first_failure_) std::exchange(first_failure_, {}).raise();
   }

@@ -20,10 +20,6 @@ inline cordage::task<> turns(int count) {
 
 inline void note(std::string& order, int value) { order += std::to_string(value); }
 inline void note(std::string& order, std::monostate) { order += "v"; }
-template <class... T>
-void note(std::string& order, const std::tuple<T...>& values) {
-  std::apply([&](auto&... each) { (note(order, each), ...); }, values);
-}
 template <class T>
 void note(std::string& order, const cordage::result<T>& value) {
   if (!value) {
@@ -33,6 +29,10 @@ void note(std::string& order, const cordage::result<T>& value) {
   } else {
     note(order, *value);
   }
+}
+template <class... T>
+void note(std::string& order, const std::tuple<T...>& values) {
+  std::apply([&](auto&... each) { (note(order, each), ...); }, values);
 }
 
 // Awaits make(), notes what that gives, then "+", waits once more, then "!". Beside that runs act(handle), a task. Gives how

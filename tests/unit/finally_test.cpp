@@ -360,7 +360,8 @@ std::string unwound_with(Goodbye goodbye) {
   auto stopper = [&]() -> task<> {
     co_await turns(2);
     handle.request_stop();
-    EXPECT_EQ((co_await handle).error(), errc::stopped);
+    const result<> ended = co_await handle;
+    EXPECT_EQ(ended.error(), errc::stopped);
   };
   rt.run(stopper());
   return order;

@@ -64,10 +64,7 @@ class guest_awaiter : coroutine_node<wait> {
     strand_ = new guest_strand(*here, here->groups().front());
     if constexpr (requires { op_.attach(*strand_); }) op_.attach(*strand_);
     if constexpr (!begins_although_stopped<std::remove_reference_t<Op>>) {
-      if (strand_->stopping()) [[unlikely]] {
-        strand_->wait_over();
-        return stopped_handle<Promise>();
-      }
+      if (strand_->stopping()) [[unlikely]] return stopped_handle<Promise>();
     }
     bool ready = false;
     catching([&] { ready = op_.ready(); },
@@ -84,7 +81,12 @@ class guest_awaiter : coroutine_node<wait> {
     return over<Promise>();
   }
 
+  // The operation may ask its strand for what it gives: that ends here.
   decltype(auto) await_resume() {
+    struct ends_strand {
+      guest_strand& strand;
+      ~ends_strand() { strand.wait_over(); }
+    } const at_the_end{*strand_};
     if (stopped_) [[unlikely]] {
       using given = decltype(op_.get());
       if constexpr (!config::exceptions && Mode == error_mode::give && takes_error<given>) {
@@ -104,7 +106,7 @@ class guest_awaiter : coroutine_node<wait> {
   template <class Promise>
   std::coroutine_handle<> over() noexcept {
     under_way_ = false;
-    strand_->wait_over();
+    strand_->waiting_on = nullptr;
     return was_stopped(op_) ? stopped_handle<Promise>() : waiter_;
   }
 
@@ -112,6 +114,7 @@ class guest_awaiter : coroutine_node<wait> {
   template <class Promise>
   std::coroutine_handle<> stopped_handle() noexcept {
     if constexpr (requires(Promise& p) { std::coroutine_handle<>(p.unhandled_stopped()); }) {
+      strand_->wait_over();
       return std::coroutine_handle<Promise>::from_address(waiter_.address()).promise().unhandled_stopped();
     } else {
       stopped_ = true;
@@ -141,7 +144,6 @@ class guest_awaiter : coroutine_node<wait> {
   static void stopped(wait& w) noexcept {
     auto& self = static_cast<guest_awaiter&>(w);
     self.under_way_ = false;
-    self.strand_->wait_over();
     self.template stopped_handle<Promise>().resume();
   }
   static void shown(wait& w, onlooker& to) {
