@@ -79,30 +79,24 @@ class when_all_operation final : public combinator {
   child_strand* failed_ = nullptr;
 };
 
+// What when_any and expect have in common.
 template <class Children>
-class when_any_operation : public combinator {
-  using values = typename Children::any_values;
-
+class first_of : public combinator {
  public:
-  static constexpr const char* name = "when_any";
-
   template <class... Args>
-  explicit when_any_operation(Args&&... args) : children_(std::forward<Args>(args)...) {}
+  explicit first_of(Args&&... args) : children_(std::forward<Args>(args)...) {}
 
   bool stopped() const noexcept { return winner_ == nullptr && children_.size() != 0; }
 
-  auto get() -> std::conditional_t<Children::any_checked, result<values>, values> {
+ protected:
+  ~first_of() = default;
+
+  void throw_first_exception() {
     if (thrower_ != nullptr) [[unlikely]] children_.failure_of(*thrower_);
-    if constexpr (Children::any_checked) {
-      if (winner_ != nullptr && winner_->how == fate::error) return fail(children_.failure_of(*winner_));
-    }
-    return children_.take_any();
   }
 
- protected:
   Children children_;
   child_strand* winner_ = nullptr;
-  child_strand* thrower_ = nullptr;
 
  private:
   void begin_children() override {
@@ -115,20 +109,42 @@ class when_any_operation : public combinator {
     winner_ = &child;
     stop_children();
   }
+
+  child_strand* thrower_ = nullptr;
+};
+
+template <class Children>
+class when_any_operation final : public first_of<Children> {
+  using values = typename Children::any_values;
+
+ public:
+  static constexpr const char* name = "when_any";
+
+  using first_of<Children>::first_of;
+
+  auto get() -> std::conditional_t<Children::any_checked, result<values>, values> {
+    this->throw_first_exception();
+    if constexpr (Children::any_checked) {
+      if (this->winner_ != nullptr && this->winner_->how == fate::error)
+        return fail(this->children_.failure_of(*this->winner_));
+    }
+    return this->children_.take_any();
+  }
 };
 
 // The value of one alternative.
 template <std::size_t N, class Children>
-class expect_operation final : public when_any_operation<Children> {
-  using base = when_any_operation<Children>;
+class expect_operation final : public first_of<Children> {
   using chosen = std::remove_reference_t<decltype(std::declval<Children&>().template get<N>())>;
   using given = typename chosen::value;
 
  public:
-  using base::base;
+  static constexpr const char* name = "when_any";
+
+  using first_of<Children>::first_of;
 
   as_result_of<given> get() {
-    if (this->thrower_ != nullptr) [[unlikely]] this->children_.failure_of(*this->thrower_);
+    this->throw_first_exception();
     chosen& wanted = this->children_.template get<N>();
     const bool has_value = wanted.ended.state() == outcome_state::value && !holds_error(wanted.ended);
     if (has_value) {
