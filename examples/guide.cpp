@@ -10,6 +10,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <cordage/cordage.hpp>
 
@@ -154,6 +155,92 @@ cordage::task<> stopped() {
 }
 // [/stop]
 
+// [together]
+cordage::async<int> price_at(int shop, std::chrono::milliseconds answers_after) {
+  co_await cordage::sleep_for(answers_after);
+  if (shop == 13) co_return std::unexpected(cordage::errc::closed);
+  co_return 100 + shop;
+}
+
+cordage::async<> several_at_once() {
+  const auto [a, b] = co_await !cordage::when_all(price_at(1, 2ms), price_at(2, 1ms));    // both; the first error of any
+  std::printf("%d and %d\n", a, b);
+
+  const auto [first, second] = co_await cordage::when_any(price_at(1, 1h), price_at(2, 1ms));
+  std::printf("the first to answer: %s\n", first ? "one" : "two");                         // the other one was stopped
+
+  std::vector<cordage::async<int>> all;
+  for (int shop = 10; shop < 20; ++shop) all.push_back(price_at(shop, 1ms));
+  int answers = 0;
+  for (const cordage::result<int>& price : co_await cordage::when_all(std::move(all))) answers += price.has_value();
+  std::printf("%d of 10 answered\n", answers);
+  co_return {};
+}
+// [/together]
+
+// [limits]
+cordage::task<> no_longer_than() {
+  const cordage::result<int> price = co_await cordage::with_timeout(5ms, price_at(1, 1h));
+  if (price.error() == cordage::errc::timed_out) std::printf("too late\n");
+
+  const cordage::result<int> same = co_await cordage::expect<0>(cordage::when_any(price_at(1, 1h), cordage::timeout(5ms)));
+  std::printf("%s\n", same.error().message().c_str());
+}
+// [/limits]
+
+// [finally]
+cordage::task<> transfer() {
+  std::printf("transfer begun\n");
+  co_await cordage::sleep_for(24h);
+}
+
+cordage::task<> in_any_case() {
+  auto roll_back = []() -> cordage::task<> {
+    co_await cordage::sleep_for(1ms);                             // may wait: it is shielded
+    std::printf("rolled back\n");
+  };
+  auto work = [&]() -> cordage::task<> { co_await cordage::finally(transfer(), roll_back); };
+  auto strand = cordage::spawn(work);
+  co_await cordage::yield_now();
+  strand.request_stop();
+  (void)co_await strand;
+
+  auto stopped = [&]() -> cordage::task<> {
+    co_await cordage::shield(cordage::sleep_for(1ms));            // to its end, whatever is asked meanwhile
+    const cordage::result<> ended = co_await cordage::as_result(transfer());
+    std::printf("transfer: %s\n", ended.error().message().c_str());   // and the code goes on, until it waits again
+  };
+  auto other = cordage::spawn(stopped);
+  co_await cordage::sleep_for(10ms);
+  other.request_stop();
+  (void)co_await other;
+}
+// [/finally]
+
+// [source]
+cordage::task<> stopped_from_elsewhere() {
+  cordage::stop_source source;
+  std::thread somebody([source] { source.request_stop(); });      // any thread, a signal handler, a callback
+  const auto ended = co_await cordage::as_result(cordage::with_stop(source.token(), transfer()));
+  std::printf("%s\n", ended.error() == cordage::errc::stopped ? "stopped" : "done");
+  somebody.join();
+}
+// [/source]
+
+// [local]
+cordage::strand_local<std::string> request_id{"none"};
+
+cordage::task<> log(const char* what) {
+  const std::string& id = co_await request_id.get();
+  std::printf("[%s] %s\n", id.c_str(), what);
+}
+
+cordage::task<> serve_request(std::string id) {
+  co_await request_id.set(id);
+  co_await cordage::when_all(log("looks up"), log("renders"));    // children inherit it, and what they spawn
+}
+// [/local]
+
 // [isolated]
 cordage::task<> one_failure_is_nobody_elses() {
   co_await cordage::with_scope([&](cordage::scope& children) -> cordage::task<> {
@@ -272,6 +359,11 @@ cordage::task<> everything() {
   co_await one_failure_is_nobody_elses();
   co_await a_few_at_a_time();
   co_await stopped();
+  (void)co_await several_at_once();
+  co_await no_longer_than();
+  co_await in_any_case();
+  co_await stopped_from_elsewhere();
+  co_await serve_request("4711");
   co_await show_what_runs();
   co_await ask_an_echo();
   co_await serve_one_greeting();
