@@ -36,6 +36,7 @@ PUBLIC_HEADERS = {
     "dump.hpp": 4,
     "runtime.hpp": 4,
     "spawn.hpp": 4,
+    "std_stop.hpp": 4,
     "time.hpp": 4,
     "virtual_clock.hpp": 4,
     "endpoint.hpp": 6,

@@ -45,7 +45,7 @@
 //                             "name": null,               of fibers and stackful coroutines
 //                             "function": "f()",          null where it is not known
 //                             "times": 1}],               so many in a row
-//                 "left_out": 0}]}                        entries that `awaits` lacks after its first 48
+//                 "left_out": 0}]}                        entries that `awaits` lacks in its middle
 #pragma once
 
 #include <string>

@@ -123,7 +123,11 @@ auto spawn_on(runtime_core& core, const spawn_options& options, F&& f, Args&&...
   auto* const strand = make_strand(executor_of(core), group_of(core), options, left_to_group{}, std::forward<F>(f),
                                    std::forward<Args>(args)...);
   join_handle handle(strand);
-  launch(core, *strand, strand->first_node());
+  catching([&] { launch(core, *strand, strand->first_node()); },
+           [&](std::exception_ptr no_memory) {
+             strand->release();
+             std::rethrow_exception(std::move(no_memory));
+           });
   return handle;
 }
 

@@ -146,19 +146,17 @@ class scope_operation final : scope {
 
   using scope::each_child;
 
+  void attach(strand& on) noexcept { on_ = &on; }
   bool ready() const noexcept { return false; }
 
-  bool start(resumable& node) {
+  // There may be no memory for the function's strand, or no stack.
+  bool start(resumable& node) noexcept {
     home_ = node.home;
+    home_->enter(*on_);
     waiter_ = &node;
     begin_on(*home_);
-    auto* const function = make_strand(*home_, *this, {}, left_to_group{}, call_function{this});
-    function_ = function;
-    adopt(*function);
-    home_->schedule(function->first_node());
-    handle_.emplace(function);
-    spawned_ = function;
-    return true;
+    catching([&] { begin_function(); }, [&](std::exception_ptr thrown) { first_failure_ = failure(std::move(thrown)); });
+    return spawned_ != nullptr;
   }
 
   // The scope ends when all of it has ended.
@@ -182,7 +180,16 @@ class scope_operation final : scope {
   }
 
  private:
+  void begin_function() {
+    auto* const function = make_strand(*home_, *this, {}, left_to_group{}, call_function{this});
+    function_ = spawned_ = function;
+    handle_.emplace(function);
+    adopt(*function);
+    home_->schedule(function->first_node());
+  }
+
   F function_object_;
+  strand* on_ = nullptr;
   spawned<value>* spawned_ = nullptr;
   std::optional<join_handle<value>> handle_;  // keeps the function's strand, and so its value
 };

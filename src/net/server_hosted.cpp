@@ -32,10 +32,17 @@ bool server::start(resumable& node) {
   home_ = node.home;
   waiter_ = &node;
   begin_on(*home_);
-  if (options_.idle_timeout > options_.idle_timeout.zero()) set_alarm(look_for_idle_, options_.idle_timeout / looks_until_idle);
-  launch(cordage::detail::make_strand(*home_, *this, {}, cordage::detail::left_to_group{},
-                                      [this] { return accept_connections(); }));
-  return true;
+  bool begun = false;
+  cordage::detail::catching(
+      [&] {
+        launch(cordage::detail::make_strand(*home_, *this, {}, cordage::detail::left_to_group{},
+                                            [this] { return accept_connections(); }));
+        begun = true;
+      },
+      [&](const std::exception_ptr&) { failure_ = errc::out_of_memory; });
+  if (begun && options_.idle_timeout > options_.idle_timeout.zero())
+    set_alarm(look_for_idle_, options_.idle_timeout / looks_until_idle);
+  return begun;
 }
 
 task<> server::accept_connections() {

@@ -196,12 +196,14 @@ class collector final : onlooker {
 
   static void name_codes(seen_strand& one, const symbols& names) {
     const auto name = [&](const void* function) { return function == nullptr ? std::string() : names.name(function); };
+    bool after_gap = false;
     const auto tell = [&](const seen_code& code) {
       std::string function = name(code.function);
       if (code.kind != code_kind::coroutine && is_our_own(function)) function.clear();
-      one.told.awaits.push_back({code.kind, code.name, std::move(function), code.times});
+      one.told.awaits.push_back({code.kind, code.name, std::move(function), code.times, after_gap});
     };
     std::ranges::for_each(one.awaits.first, tell);
+    after_gap = one.awaits.left_out != 0;
     std::ranges::for_each(one.awaits.last, tell);
     one.told.left_out = one.awaits.left_out;
     leave_out_our_own(one.told);

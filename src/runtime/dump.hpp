@@ -23,6 +23,7 @@ struct dumped_code {
   std::string name;      // empty without one
   std::string function;  // empty where it is not known
   std::size_t times = 1;
+  bool after_gap = false;  // what was left out of a very long chain stands before it, or before one that precedes it
 };
 
 struct dumped_strand {

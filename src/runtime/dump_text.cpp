@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "runtime/dump.hpp"
 
@@ -54,10 +55,15 @@ void add_strand(std::string& text, const dumped_strand& one, std::size_t number,
   if (one.depth > deepest_indent) text += ", depth " + std::to_string(one.depth);
   text += '\n';
   if (!one.began_with.empty()) text += below + one.began_with + " or what that awaits\n";
-  for (std::size_t i = 0; i < one.awaits.size(); ++i) {
-    if (one.left_out != 0 && i + last_codes == one.awaits.size()) text += below + std::to_string(one.left_out) + " more\n";
-    text += below + code_in_words(one, one.awaits[i]) + '\n';
+  bool gap_told = one.left_out == 0;
+  const auto tell_gap = [&] {
+    if (!std::exchange(gap_told, true)) text += below + std::to_string(one.left_out) + " more\n";
+  };
+  for (const dumped_code& code : one.awaits) {
+    if (code.after_gap) tell_gap();
+    text += below + code_in_words(one, code) + '\n';
   }
+  tell_gap();
 }
 
 std::string heading(const dumped_runtime& seen) {

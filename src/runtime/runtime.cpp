@@ -72,6 +72,8 @@ class runtime_core final : public strand_group {
   // Once.
   void dump_at(int signal) { dump_signal_.emplace(signal, dump_node_); }
 
+  bool idle() const noexcept { return live() == 0 && arriving_.load(memory_order_relaxed) == 0; }
+
   worker its_worker;
   runtime::failure_handler handler = nullptr;
 
@@ -183,7 +185,7 @@ runtime::runtime(const runtime_options& options) {
 }
 
 runtime::~runtime() {
-  detail::expects(core_->live() == 0, "a runtime was destroyed while strands of it were alive; call run first");
+  detail::expects(core_->idle(), "a runtime was destroyed while strands of it were alive; call run first");
 }
 
 void runtime::request_stop() noexcept { core_->request_stop(); }

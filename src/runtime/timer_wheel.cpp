@@ -21,7 +21,9 @@ time_point timer_wheel::now() noexcept {
 }
 
 void timer_wheel::start(timer& t) noexcept {
-  if (t.deadline == time_point::max()) [[unlikely]] return never_.push_back(t);
+  // Also what lies so near to it that its tick would begin after it.
+  if (t.deadline > time_point::max() - std::chrono::nanoseconds(tick{1} << tick_bits_)) [[unlikely]]
+    return never_.push_back(t);
   place(t);
 }
 

@@ -42,13 +42,15 @@ void fiber_base::begin(resumable& node) {
 }
 
 // The executor's side. When the fiber has left its stack to wait, the operation is started here; one that completes
-// at once sends the fiber straight back.
+// at once sends the fiber straight back, as long as the budget of its turn lasts.
 void fiber_base::switch_in(resumable& node) {
   auto& fiber = static_cast<fiber_base&>(node);
-  fiber.home->current_strand = fiber.on;
-  do {
+  fiber.home->enter(*fiber.on);
+  for (;;) {
     fiber.enter();
-  } while (!fiber.type->start(fiber));
+    if (fiber.type->start(fiber)) return;
+    if (!fiber.home->spend()) [[unlikely]] return wake(fiber);
+  }
 }
 
 fiber_base* fiber_base::waiting_with(resumable& node) noexcept {

@@ -39,6 +39,8 @@ void strand::set_local(const void* key, local_value& value) {
       [&] {
         if (locals_ == nullptr) locals_ = new local_values;
         locals_->set(key, value);
+        executor::strand_locals_in_use.store(true, memory_order_relaxed);
+        home->enter(*this);
       },
       [&](std::exception_ptr no_memory) {
         value.release();

@@ -18,7 +18,7 @@ enum class cancel_result : bool { withdrawn, too_late };
 // ready()      true: complete; get() must follow, since the answer may already have been taken from somewhere.
 // start(node)  true: the node will be woken exactly once, perhaps before start returns on another thread, so nothing
 //              of the awaiter may be touched afterwards. false: complete at once, the node will never be woken, so
-//              that a loop of ready operations does not grow the stack.
+//              that a loop of ready operations does not grow the stack. Throws nothing; ready() may.
 // cancel()     between start and completion, on the executor where the wait began.
 // get()        once, after completion.
 //

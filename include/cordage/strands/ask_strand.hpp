@@ -20,6 +20,7 @@ class strand_question {
   bool ready() const noexcept { return true; }
   bool start(resumable&) const noexcept { return false; }
   static constexpr bool always_too_late = true;
+  static constexpr bool begins_when_stopped = true;  // it is no wait
   cancel_result cancel() const noexcept { return cancel_result::too_late; }
   decltype(auto) get() { return f_(*on_); }
 

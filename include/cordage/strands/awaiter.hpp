@@ -101,10 +101,7 @@ class awaiter : coroutine_node<node_for<Op>> {
     if constexpr (!begins_although_stopped<operation_type>) {
       if (by.stopping()) [[unlikely]] return queue(stop<Promise>);
     }
-    if (!op_.ready()) {
-      if (start<Promise>(by)) return true;
-      return can_go_on() ? false : queue(end<Promise>);
-    }
+    if (!op_.ready() && start<Promise>(by)) return true;
     if (!can_go_on()) [[unlikely]] return queue(end<Promise>);
     return this->home->spend() ? false : queue(resume<Promise>);
   }
@@ -117,7 +114,7 @@ class awaiter : coroutine_node<node_for<Op>> {
   }
   decltype(auto) await_resume() {
     if constexpr (propagates) {
-      return value_of(std::move(*settled_));
+      return value_of(settled_.take());
     } else if constexpr (Mode == error_mode::raise) {
       return value_or_raise(op_.get(), op_);
     } else {
@@ -130,8 +127,8 @@ class awaiter : coroutine_node<node_for<Op>> {
   bool can_go_on() {
     if (was_stopped(op_)) return false;
     if constexpr (propagates) {
-      settled_.emplace(op_.get());
-      return settled_->has_value();
+      run_into(settled_, [this]() -> decltype(auto) { return op_.get(); });
+      return settled_.state() == outcome_state::exception || settled_.value().has_value();
     }
     return true;
   }
@@ -200,8 +197,9 @@ class awaiter : coroutine_node<node_for<Op>> {
   static void end(resumable& node) {
     auto& self = static_cast<awaiter&>(node);
     promise_base& by = self.template promise<Promise>();
+    by.enter();
     if constexpr (propagates) {
-      if (self.settled_) return propagate(by, self.settled_->error()).resume();
+      if (self.settled_.state() == outcome_state::value) return propagate(by, self.settled_.value().error()).resume();
     }
     unwind_stopped(by);
   }
@@ -227,9 +225,9 @@ class awaiter : coroutine_node<node_for<Op>> {
   }
 
   Op op_;  // made in place, which GCC does not do where the place may be shared
-  // What an error is looked for in before the coroutine is resumed.
+  // What an error is looked for in before the coroutine is resumed; an exception waits there until it is.
   struct nothing {};
-  [[no_unique_address]] std::conditional_t<propagates, std::optional<result_type>, nothing> settled_;
+  [[no_unique_address]] std::conditional_t<propagates, outcome<result_type>, nothing> settled_;
 };
 
 // A coroutine's wait for another one: symmetric transfer, no node. Child is the awaited promise's type.

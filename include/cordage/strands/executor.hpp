@@ -56,13 +56,10 @@ class executor {
   // See detail::wake.
   static void wake(resumable& node) noexcept;
 
-  // How many operations are beginning at this moment, each inside the one before; see inner_operation.hpp.
-  int nested_starts = 0;
-
-  // The strand whose code runs, or ran last, for strands that are spawned by plain calls of that code; null once that
-  // strand has ended.
-  detail::strand* current_strand = nullptr;
-
+  // Called where a strand goes on.
+  void enter(detail::strand& of) noexcept {
+    if (strand_locals_in_use.load(detail::memory_order_relaxed)) [[unlikely]] current_strand = &of;
+  }
  protected:
   ~executor() = default;
 
@@ -80,6 +77,17 @@ class executor {
   detail::intrusive_list<detail::strand_group> groups_;
   detail::atomic<std::uint32_t> stopping_{0};  // how many strands were asked to stop and have not ended
   int budget_ = turn_budget;  // of the strand whose turn it is
+
+ public:
+  // Last, since a turn does not touch them: all that it does lies in one cache line.
+
+  // The strand whose code runs, or ran last, for those that plain calls of that code spawn: they inherit its locals. Null
+  // once it has ended; not kept up to date until a strand has locals. Relaxed: who sets the first enters its own strand.
+  detail::strand* current_strand = nullptr;
+  static inline constinit detail::atomic<bool> strand_locals_in_use{false};
+
+  // How many operations are beginning at this moment, each inside the one before; see inner_operation.hpp.
+  int nested_starts = 0;
 };
 
 inline void executor::wake(resumable& node) noexcept {

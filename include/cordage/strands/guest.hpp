@@ -61,6 +61,7 @@ class guest_awaiter : coroutine_node<wait> {
     waiter_ = self;
     home = here;
     // The first group is that of the runtime itself.
+    detail::strand* const code_of = here->current_strand;
     strand_ = new guest_strand(*here, here->groups().front());
     if constexpr (requires { op_.attach(*strand_); }) op_.attach(*strand_);
     if constexpr (!begins_although_stopped<std::remove_reference_t<Op>>) {
@@ -78,6 +79,7 @@ class guest_awaiter : coroutine_node<wait> {
     strand_->waiting_on = this;
     under_way_ = true;
     if (op_.start(*this)) return std::noop_coroutine();
+    here->current_strand = code_of;
     return over<Promise>();
   }
 

@@ -63,6 +63,7 @@ class inner_operation : wait {
     on_ = &on;
     executor& here = *on.home;
     home = &here;
+    here.enter(on);
     if (here.nested_starts >= deepest_start) [[unlikely]] {
       run = begin_later;
       wake(*this);
@@ -82,7 +83,8 @@ class inner_operation : wait {
   // A stop may have been earlier.
   static void begin_later(resumable& node) {
     auto& self = static_cast<inner_operation&>(node);
-    if (self.on_->stopping()) {
+    self.home->enter(*self.on_);
+    if (!begins_although_stopped<operation_type> && self.on_->stopping()) {
       self.ended.set_stopped();
     } else if (self.start_or_fail()) {
       return;
@@ -129,6 +131,7 @@ class inner_operation : wait {
 
   static void completed(resumable& node) {
     auto& self = static_cast<inner_operation&>(node);
+    self.home->enter(*self.on_);
     if constexpr (withdrawable) self.on_->waiting_on = nullptr;
     self.settle();
     self.owner().inner_ended();

@@ -29,8 +29,8 @@ class local_value : public recycled_frame {
 class local_values : public recycled_frame {
  public:
   local_values() noexcept = default;
-  // What a strand inherits. Throws std::bad_alloc, and then has inherited a part.
-  local_values(const local_values& from) {
+  // What a strand inherits. Throws std::bad_alloc.
+  local_values(const local_values& from) : local_values() {
     for (const entry* each = from.first_; each != nullptr; each = each->next) {
       first_ = new entry{each->key, each->value, first_};
       each->value->retain();

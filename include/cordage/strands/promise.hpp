@@ -89,7 +89,7 @@ class promise_base {
   }
 
   // Before the coroutine goes on from the executor's loop.
-  void enter() noexcept { home->current_strand = on; }
+  void enter() noexcept { home->enter(*on); }
 
   // Asked before each wait.
   bool stopping() const noexcept { return home->any_stopping() && on->stopping(); }

@@ -133,7 +133,7 @@ class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, ro
   // One that was stopped before its first turn does not begin.
   static void begin(resumable& node) {
     auto& self = static_cast<task_strand&>(node);
-    static_cast<resumable&>(self).home->current_strand = &self;
+    static_cast<resumable&>(self).home->enter(self);
     if (self.stopping()) {
       self.value.set_stopped();
       return self.conclude();

@@ -93,6 +93,7 @@ class strand : public list_hook<strand> {
   // On the executor, while the strand waits: as if the stop had arrived only now.
   void let_stop_through(stop_shield& of) noexcept {
     lower(of);
+    home->enter(*this);
     if (stopping()) stop_wait();
   }
 
@@ -185,9 +186,9 @@ inline void strand::release() noexcept {
 inline void strand::walk(resumable& node) {
   strand& s = *static_cast<walk_node&>(node).owner;
   s.walked_ = true;
-  s.home->current_strand = &s;
   if (s.observed_ != nullptr) [[unlikely]] s.tell_observers();
   if ((s.word_.load(memory_order_relaxed) & ended_bit) != 0) return s.end_stopped();
+  s.home->enter(s);
   if (s.shields_ == nullptr) return s.stop_wait();
   for (stop_shield* each = s.shields_; each != nullptr;) {
     stop_shield& told = *each;

@@ -124,12 +124,8 @@ inline bool combinator::start(resumable& node) {
     return true;
   }
   begin_children();
-  here.current_strand = parent_;
-  if (--pending_ != 0) return true;
-  // Like an operation that is ready: out of the budget of the strand's turn.
-  if (here.spend()) [[likely]] return false;
-  wake(node);
-  return true;
+  here.enter(*parent_);
+  return --pending_ != 0;
 }
 
 inline void combinator::begin_later(resumable& node) {
