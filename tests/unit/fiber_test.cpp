@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -227,6 +228,18 @@ TEST(fiber, refuses_arguments_that_do_not_fit_on_its_stack) {
   };
   EXPECT_THROW((void)(fiber{[](const huge&) {}, huge{}}), std::length_error);
   EXPECT_EQ(run(fiber{fiber_options{.stack_size = 1024 * 1024}, [](const huge& h) { return h.bytes[5]; }, huge{}}), 0);
+}
+
+static_assert(!std::is_copy_constructible_v<fiber<int>>);
+
+TEST(fiber_death, must_not_be_awaited_twice) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(run(fiber{[] {
+                 auto once = fiber{[] { return 1; }};
+                 await(once);
+                 await(once);
+               }}),
+               "awaited before");
 }
 
 TEST(await, outside_a_fiber_says_what_to_do) {

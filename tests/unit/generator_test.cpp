@@ -204,6 +204,22 @@ TEST(generator, a_million_deep_ends_and_is_destroyed_without_growing_the_stack) 
   EXPECT_EQ(counted::alive, 0);
 }
 
+generator<int> counts(int depth, int last) {
+  if (depth == 0) {
+    for (int i = 1; i <= last; ++i) co_yield i;
+  } else {
+    co_yield elements_of(counts(depth - 1, last));
+  }
+}
+
+// Through all levels for each element this would take longer than any test may.
+TEST(generator, gives_each_element_from_any_depth_without_passing_the_levels_between) {
+  constexpr int many = config::gcc12 && config::sanitized ? 1'000 : 300'000;
+  long sum = 0;
+  for (const int value : counts(many, many)) sum += value;
+  EXPECT_EQ(sum, long{many} * (many + 1) / 2);
+}
+
 generator<int> fails_below(int depth, int catches_at) {
   const counted local(1);
   if (depth == 0) {

@@ -56,6 +56,30 @@ TEST(promise, fulfilled_by_another_thread_in_both_styles) {
   provider.join();
 }
 
+// What a C library keeps of a request.
+struct c_request {
+  void (*done)(void*, int);
+  void* context;
+};
+
+TEST(promise, fulfilled_by_a_callback_of_c_in_both_styles) {
+  for (const bool as_fiber : {false, true}) {
+    promise<int> kept;
+    auto answer = kept.get_future();
+    const c_request under_way{[](void* context, int status) { static_cast<promise<int>*>(context)->set_value(status); }, &kept};
+    auto calls = [&] { under_way.done(under_way.context, 9); };
+    auto in_task = [&]() -> task<int> {
+      spawn(calls);
+      co_return co_await !answer;
+    };
+    auto on_fiber = [&] {
+      spawn(calls);
+      return await(!answer);
+    };
+    EXPECT_EQ(as_fiber ? run(fiber{on_fiber}) : run(in_task()), 9);
+  }
+}
+
 TEST(promise, gives_errors_and_exceptions) {
   run([]() -> task<> {
     promise<int> failing;

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cordage/stop.hpp>
 #include <cordage/time.hpp>
 
 #include "counted.hpp"
@@ -252,6 +253,17 @@ TEST(join_handle, of_another_threads_runtime_can_be_waited_for) {
   std::thread thread([&] { theirs.run(yield_now()); });
   EXPECT_EQ(sync_wait(handle), 6);
   thread.join();
+}
+
+TEST(sync_wait, of_what_is_stopped_throws_or_gives_an_error) {
+  stop_source source;
+  source.request_stop();
+  EXPECT_THROW(sync_wait(with_stop(source.token(), sleep_for(24h))), stopped_error);
+  auto gives_result = [&]() -> async<> {
+    co_await with_stop(source.token(), sleep_for(24h));
+    co_return {};
+  };
+  EXPECT_EQ(sync_wait(gives_result()).error(), errc::stopped);
 }
 
 TEST(failure, says_what_happened) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <exception>
 #include <memory>
 #include <random>
 #include <string>
@@ -114,6 +115,26 @@ TEST(stop, goes_through_fibers_that_await_tasks_that_await_fibers) {
   };
   EXPECT_EQ(stopped_while_waiting(body).error(), errc::stopped);
   EXPECT_EQ(order, "4321");
+}
+
+// A guard that commits unless an exception is in flight would commit in the task: that is what stopping() is for.
+TEST(stop, is_no_exception_in_flight_where_it_destroys_the_frames_of_tasks) {
+  int in_flight = -1;
+  bool asked = false;
+  auto in_task = [&]() -> task<> {
+    at_exit guard{[&] { in_flight = std::uncaught_exceptions(), asked = stopping(); }};
+    co_await sleep_for(for_ever);
+  };
+  auto in_fiber = [&] {
+    at_exit guard{[&] { in_flight = std::uncaught_exceptions(), asked = stopping(); }};
+    await(sleep_for(for_ever));
+  };
+  EXPECT_EQ(stopped_while_waiting(in_task).error(), errc::stopped);
+  EXPECT_EQ(in_flight, 0);
+  EXPECT_TRUE(asked);
+  EXPECT_EQ(stopped_while_waiting(in_fiber).error(), errc::stopped);
+  EXPECT_EQ(in_flight, 1);
+  EXPECT_TRUE(asked);
 }
 
 task<> deep(int depth) {

@@ -418,4 +418,32 @@ TEST(suspend, in_combinators_is_told_by_their_stops) {
   }
 }
 
+// With a walk past the others for each of them this would take longer than any test may.
+TEST(suspension, one_of_very_many_is_resumed_or_stopped_without_passing_the_others) {
+  constexpr std::size_t many = config::sanitized ? 50'000 : 200'000;
+  std::vector<suspension<>> waiting;
+  waiting.reserve(many);
+  std::size_t resumed = 0, stopped = 0;
+  runtime rt;
+  std::vector<join_handle<void>> handles;
+  handles.reserve(many);
+  auto waits = [&]() -> task<> {
+    auto keeps = [&](suspension<> waiter) { waiting.push_back(std::move(waiter)); };
+    const result<> got = co_await as_result(suspend(keeps));
+    ++(got ? resumed : stopped);
+  };
+  for (std::size_t i = 0; i < many; ++i) handles.push_back(rt.spawn(waits));
+  auto acts = [&]() -> task<> {
+    while (waiting.size() < many) co_await yield_now();
+    for (std::size_t last = many; last > 0; last -= 2) {
+      EXPECT_TRUE(waiting[last - 1].resume());
+      EXPECT_TRUE(handles[last - 2].request_stop());
+      while (resumed + stopped < many - last + 2) co_await yield_now();
+    }
+  };
+  rt.run(acts());
+  EXPECT_EQ(resumed, many / 2);
+  EXPECT_EQ(stopped, many / 2);
+}
+
 }  // namespace

@@ -318,6 +318,21 @@ TEST(tcp, a_stopped_read_loses_nothing) {
   });
 }
 
+TEST(tcp, a_stopped_read_exactly_loses_what_it_has_read) {
+  on_fiber([] {
+    auto [a, b] = connected();
+    await(!a.write_all(bytes_of("lost, ")));
+    std::array<std::byte, 100> buffer{};
+    auto reading = spawn([&] { return await(b.read_exactly(buffer)); });
+    while (text_of(std::span(buffer).first(6)) != "lost, ") await(yield_now());
+    reading.request_stop();
+    EXPECT_EQ(await(reading).error(), errc::stopped);
+    await(!a.write_all(bytes_of("and there")));
+    a.close();
+    EXPECT_EQ(read_to_end(b), "and there");
+  });
+}
+
 TEST(tcp, a_stopped_connect_closes_its_socket) {
   on_fiber([] {
     // A listener whose queue is full lets a further connection wait.

@@ -109,6 +109,40 @@ TEST(this_strand, names_its_executor_in_both_styles) {
   }());
 }
 
+TEST(this_strand, is_the_same_in_a_cleanup_whose_callable_has_a_fiber_of_its_own) {
+  for (const bool as_fiber : both_styles) {
+    std::string order;
+    runtime rt;
+    std::optional<stop_token> outside;
+    auto body = [&] {
+      order += this_fiber::name() == "outer" ? "!" : "b";
+      await(sleep_for(for_ever));
+    };
+    auto cleanup = [&] {
+      order += this_fiber::name() == "outer" ? "!" : "c";
+      order += await(this_strand::stop_token()).stop_requested() ? "s" : "n";
+      order += outside->stop_requested() ? "s" : "n";
+    };
+    auto in_task = [&]() -> task<> {
+      outside = co_await this_strand::stop_token();
+      co_await finally(body, cleanup);
+    };
+    auto on_fiber = [&] {
+      outside = await(this_strand::stop_token());
+      await(finally(body, cleanup));
+    };
+    const spawn_options named{.name = "outer"};
+    auto handle = as_fiber ? rt.spawn(named, on_fiber) : rt.spawn(named, in_task);
+    auto stopper = [&]() -> task<> {
+      co_await turns(3);
+      handle.request_stop();
+      EXPECT_EQ((co_await handle).error(), errc::stopped);
+    };
+    rt.run(stopper());
+    EXPECT_EQ(order, "bcss");
+  }
+}
+
 // What stopping() says in the destructor of something in the waiting frame, and in the one that awaits it.
 template <class Make>
 std::string said_by_destructors(bool as_fiber, bool stops, Make make) {

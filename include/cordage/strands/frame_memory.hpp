@@ -42,13 +42,26 @@ class with_allocator : public Promise {
   static constexpr bool may_be_null = std::is_base_of_v<recycled_frame_or_null, Promise>;
 
  public:
+  // Twice, since clang does not look into a noexcept(…) that depends on the template: it asks for a plain one where there
+  // may be no memory.
   template <class... Args>
-  static void* operator new(std::size_t size, std::allocator_arg_t, const Allocator& by, const Args&...) noexcept(may_be_null) {
+    requires(!may_be_null)
+  static void* operator new(std::size_t size, std::allocator_arg_t, const Allocator& by, const Args&...) {
+    return allocate(size, by);
+  }
+  template <class... Args>
+    requires may_be_null
+  static void* operator new(std::size_t size, std::allocator_arg_t, const Allocator& by, const Args&...) noexcept {
     return allocate(size, by);
   }
   template <class This, class... Args>
-  static void* operator new(std::size_t size, const This&, std::allocator_arg_t, const Allocator& by,
-                            const Args&...) noexcept(may_be_null) {
+    requires(!may_be_null)
+  static void* operator new(std::size_t size, const This&, std::allocator_arg_t, const Allocator& by, const Args&...) {
+    return allocate(size, by);
+  }
+  template <class This, class... Args>
+    requires may_be_null
+  static void* operator new(std::size_t size, const This&, std::allocator_arg_t, const Allocator& by, const Args&...) noexcept {
     return allocate(size, by);
   }
   static void operator delete(void* frame, std::size_t size) noexcept {
