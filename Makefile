@@ -63,7 +63,7 @@ build-dev:
 
 bench: ## build, then run every benchmark in turn
 	$(call build,release,bench,cordage_programs)
-	@set -e; for program in build/release/bench/*_bench; do echo "== $$program"; $$program; done
+	@missed=0; for program in build/release/bench/*_bench; do echo "== $$program"; $$program || missed=1; done; exit $$missed
 
 format: ## lay out the sources as .clang-format says
 	@tools/bootstrap.sh format
