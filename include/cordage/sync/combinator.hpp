@@ -50,6 +50,12 @@ class combinator {
     return cancel_result::too_late;
   }
 
+  // Called by a child.
+  void child_ended(child_strand& child) noexcept {
+    judge(child);
+    let_go();
+  }
+
   template <class F>
   void each_child(F&& f) {
     for (child_strand* each = first_; each != nullptr; each = each->next_child) f(*each);
@@ -95,8 +101,6 @@ class combinator {
   }
 
  private:
-  friend class child_strand;
-
   struct begin_node : resumable {
     combinator* owner;
   };
@@ -135,9 +139,7 @@ inline void combinator::begin_later(resumable& node) {
 }
 
 inline void child_strand::end() noexcept {
-  combinator& of = *of_;
-  of.judge(*this);
-  of.let_go();
+  of_->child_ended(*this);
 }
 
 // A child that waits for one thing. Kept as in inner_operation; Checked: somebody said `!`, its errors are failures.
