@@ -25,6 +25,16 @@
 #include "counted.hpp"
 #include "manual_operation.hpp"
 
+// GCC warns of coroutines with arguments of a type that has no linkage, as the driver of foreign awaitables would have.
+// Somebody else's awaitable, which is resumed by hand.
+struct foreign {
+  std::coroutine_handle<> waiter;
+  int value = 0;
+  bool await_ready() const noexcept { return value != 0; }
+  void await_suspend(std::coroutine_handle<> h) noexcept { waiter = h; }
+  int await_resume() const noexcept { return value; }
+};
+
 namespace {
 
 using namespace cordage;
@@ -119,15 +129,6 @@ TEST(when_all, gives_values_that_are_only_moved_have_no_default_or_are_reference
     EXPECT_EQ(&got.at(2).get(), &there);
   }
 }
-
-// Somebody else's awaitable, which is resumed by hand.
-struct foreign {
-  std::coroutine_handle<> waiter;
-  int value = 0;
-  bool await_ready() const noexcept { return value != 0; }
-  void await_suspend(std::coroutine_handle<> h) noexcept { waiter = h; }
-  int await_resume() const noexcept { return value; }
-};
 
 TEST(when_all, takes_whatever_can_be_awaited) {
   for (const auto in : each_style) {
