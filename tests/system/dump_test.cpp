@@ -34,7 +34,9 @@ TEST_P(a_server_that_is_asked, says_what_each_connection_waits_for_and_goes_on_s
   EXPECT_EQ(count(end.errors, "    " + GetParam() + " waits for read_some 127.0.0.1:"), 3U) << end.errors;
   EXPECT_EQ(count(end.errors, "    task waits for accept\n"), 1U) << end.errors;
   EXPECT_EQ(count(end.errors, "  task waits for serve\n"), 1U) << end.errors;
-  if (GetParam() == "task") EXPECT_EQ(count(end.errors, "       in echo_task(cordage::tcp::stream)\n"), 3U) << end.errors;
+  if (GetParam() == "task") {
+    EXPECT_EQ(count(end.errors, "       in echo_task(cordage::tcp::stream)\n"), 3U) << end.errors;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(styles, a_server_that_is_asked, both_styles, name_of_style);
