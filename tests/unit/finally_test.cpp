@@ -17,14 +17,15 @@
 #include <cordage/time.hpp>
 #include <cordage/when.hpp>
 
+#include "both_styles.hpp"
 #include "counted.hpp"
 #include "manual_operation.hpp"
-#include "two_styles.hpp"
 
 namespace {
 
 using namespace cordage;
 using namespace std::chrono_literals;
+using namespace support;
 
 constexpr auto for_ever = 24h;
 
@@ -38,9 +39,9 @@ std::string text(errc code) { return "[" + error(code).message() + "]"; }
 
 // What wait_and_act noted, and how the strand ended.
 template <class Make, class Act>
-std::string told(bool as_fiber, std::string& order, Make make, Act act) {
+std::string told(style in, std::string& order, Make make, Act act) {
   try {
-    const auto ended = wait_and_act(as_fiber, order, make, act);
+    const auto ended = wait_and_act(in, order, make, act);
     return order + (ended ? " value" : ended.error() == errc::stopped ? " stopped" : " error");
   } catch (const std::exception& e) {
     return order + " " + e.what();
@@ -48,7 +49,7 @@ std::string told(bool as_fiber, std::string& order, Make make, Act act) {
 }
 
 TEST(finally, runs_the_cleanup_after_a_value_an_error_an_exception_and_a_stop_and_ends_as_the_body_did) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto gives = [&]() -> task<int> {
       co_await yield_now();
@@ -75,16 +76,16 @@ TEST(finally, runs_the_cleanup_after_a_value_an_error_an_exception_and_a_stop_an
       co_await turns(3);
       order += "c";
     };
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(gives, cleanup); }, does_nothing), "bc3+! value");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(fails, cleanup); }, does_nothing),
+    EXPECT_EQ(told(in, order, [&] { return finally(gives, cleanup); }, does_nothing), "bc3+! value");
+    EXPECT_EQ(told(in, order, [&] { return finally(fails, cleanup); }, does_nothing),
               "bc" + text(errc::closed) + "+! value");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(throws, cleanup); }, does_nothing), "bc body");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(waits, cleanup); }, stops), "bc stopped");
+    EXPECT_EQ(told(in, order, [&] { return finally(throws, cleanup); }, does_nothing), "bc body");
+    EXPECT_EQ(told(in, order, [&] { return finally(waits, cleanup); }, stops), "bc stopped");
   }
 }
 
 TEST(finally, takes_operations_tasks_fibers_and_callables_of_both_kinds) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     manual body, cleanup;
     body.value = 1;
@@ -101,7 +102,7 @@ TEST(finally, takes_operations_tasks_fibers_and_callables_of_both_kinds) {
     };
     const auto check = [&](auto make) {
       body.starts = cleanup.starts = 0;
-      EXPECT_EQ(told(as_fiber, order, make, acts), "1+! value");
+      EXPECT_EQ(told(in, order, make, acts), "1+! value");
     };
     check([&] { return finally(manual_operation(body), manual_operation(cleanup)); });
     check([&] { return finally(gives_task(), cleans_task()); });
@@ -119,7 +120,7 @@ TEST(finally, takes_operations_tasks_fibers_and_callables_of_both_kinds) {
 }
 
 TEST(finally, completes_as_the_cleanup_where_only_that_failed) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto gives = []() -> task<int> { co_return 3; };
     auto gives_result = []() -> task<result<int>> { co_return 3; };
@@ -140,29 +141,29 @@ TEST(finally, completes_as_the_cleanup_where_only_that_failed) {
       await(yield_now());
       throw std::runtime_error("cleanup");
     };
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(gives, throws); }, does_nothing), " cleanup");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(gives, throws_on_fiber); }, does_nothing), " cleanup");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(gives_result, throws); }, does_nothing), " cleanup");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(gives_result, fails); }, does_nothing),
+    EXPECT_EQ(told(in, order, [&] { return finally(gives, throws); }, does_nothing), " cleanup");
+    EXPECT_EQ(told(in, order, [&] { return finally(gives, throws_on_fiber); }, does_nothing), " cleanup");
+    EXPECT_EQ(told(in, order, [&] { return finally(gives_result, throws); }, does_nothing), " cleanup");
+    EXPECT_EQ(told(in, order, [&] { return finally(gives_result, fails); }, does_nothing),
               text(errc::closed) + "+! value");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(gives, fails); }, does_nothing),
+    EXPECT_EQ(told(in, order, [&] { return finally(gives, fails); }, does_nothing),
               " " + std::string(std::system_error(error(errc::closed)).what()));
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(fails_body, throws); }, does_nothing),
+    EXPECT_EQ(told(in, order, [&] { return finally(fails_body, throws); }, does_nothing),
               text(errc::timed_out) + "+! value");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(fails_body, fails); }, does_nothing),
+    EXPECT_EQ(told(in, order, [&] { return finally(fails_body, fails); }, does_nothing),
               text(errc::timed_out) + "+! value");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(throws_body, throws); }, does_nothing), " body");
+    EXPECT_EQ(told(in, order, [&] { return finally(throws_body, throws); }, does_nothing), " body");
     auto waits = []() -> task<int> {
       co_await sleep_for(for_ever);
       co_return 1;
     };
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(waits, throws); }, stops), " stopped");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(waits, fails); }, stops), " stopped");
+    EXPECT_EQ(told(in, order, [&] { return finally(waits, throws); }, stops), " stopped");
+    EXPECT_EQ(told(in, order, [&] { return finally(waits, fails); }, stops), " stopped");
   }
 }
 
 TEST(finally, behind_a_check_passes_the_error_on_after_the_cleanup) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto fails = []() -> async<int> { co_return unexpected(errc::closed); };
     auto cleanup = [&] { order += "c"; };
@@ -172,14 +173,14 @@ TEST(finally, behind_a_check_passes_the_error_on_after_the_cleanup) {
       co_return value;
     };
     auto on_fiber = [&]() -> result<int> { return await(!finally(fails, cleanup)); };
-    const auto ended = as_fiber ? run(fiber{on_fiber}) : run(in_async());
+    const auto ended = in == style::fiber ? run(fiber{on_fiber}) : run(in_async());
     EXPECT_EQ(ended.error(), errc::closed);
     EXPECT_EQ(order, "c");
   }
 }
 
 TEST(finally, shields_its_cleanup_however_long_it_waits) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     manual slow;
     auto cleanup = [&]() -> task<> {
@@ -197,15 +198,15 @@ TEST(finally, shields_its_cleanup_however_long_it_waits) {
       }
     };
     auto waits = [] { await(sleep_for(for_ever)); };
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(waits, cleanup); }, acts), "012 stopped");
-    EXPECT_EQ(told(as_fiber, order, [&] { return with_timeout(0s, finally(sleep_for(for_ever), cleanup)); }, acts),
+    EXPECT_EQ(told(in, order, [&] { return finally(waits, cleanup); }, acts), "012 stopped");
+    EXPECT_EQ(told(in, order, [&] { return with_timeout(0s, finally(sleep_for(for_ever), cleanup)); }, acts),
               "012" + text(errc::timed_out) + "+ stopped");
     EXPECT_EQ(slow.cancels, 0);
   }
 }
 
 TEST(finally, waits_for_its_cleanup_when_the_whole_runtime_is_stopped) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     runtime rt;
     auto waits = [&] {
@@ -219,7 +220,7 @@ TEST(finally, waits_for_its_cleanup_when_the_whole_runtime_is_stopped) {
     };
     auto in_task = [&]() -> task<> { co_await finally(waits, cleanup); };
     auto on_fiber = [&] { await(finally(waits, cleanup)); };
-    auto handle = as_fiber ? rt.spawn(on_fiber) : rt.spawn(in_task);
+    auto handle = in == style::fiber ? rt.spawn(on_fiber) : rt.spawn(in_task);
     EXPECT_THROW(rt.run(sleep_for(for_ever)), stopped_error);
     EXPECT_TRUE(handle.ready());
     EXPECT_EQ(order, "c");
@@ -227,7 +228,7 @@ TEST(finally, waits_for_its_cleanup_when_the_whole_runtime_is_stopped) {
 }
 
 TEST(finally, whose_body_returns_before_the_stop_takes_effect_keeps_the_value) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     manual m;
     auto completes = [&](auto& handle) -> task<> {
@@ -239,12 +240,12 @@ TEST(finally, whose_body_returns_before_the_stop_takes_effect_keeps_the_value) {
       co_await turns(2);
       order += "c";
     };
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(manual_operation(m), cleanup); }, completes), "c4+ stopped");
+    EXPECT_EQ(told(in, order, [&] { return finally(manual_operation(m), cleanup); }, completes), "c4+ stopped");
   }
 }
 
 TEST(finally, nests_and_runs_the_inner_cleanup_first) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto cleanup = [&](const char* name) {
       return [&order, name]() -> task<> {
@@ -255,13 +256,13 @@ TEST(finally, nests_and_runs_the_inner_cleanup_first) {
     auto first = cleanup("1"), second = cleanup("2"), third = cleanup("3");
     auto inner = [&] { return finally(finally(sleep_for(for_ever), first), second); };
     auto in_cleanup = [&]() -> task<> { co_await finally(yield_now(), third); };
-    EXPECT_EQ(told(as_fiber, order, inner, stops), "12 stopped");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(inner(), in_cleanup); }, stops), "123 stopped");
+    EXPECT_EQ(told(in, order, inner, stops), "12 stopped");
+    EXPECT_EQ(told(in, order, [&] { return finally(inner(), in_cleanup); }, stops), "123 stopped");
   }
 }
 
 TEST(finally, in_a_loop_cleans_up_every_time) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     counted::alive = 0;
     int cleaned = 0;
     auto body = [kept = std::make_shared<counted>()]() -> task<int> { co_return kept->value; };
@@ -272,7 +273,7 @@ TEST(finally, in_a_loop_cleans_up_every_time) {
     auto on_fiber = [&] {
       for (int i = 0; i < 1000; ++i) await(finally(body, cleanup));
     };
-    if (as_fiber) {
+    if (in == style::fiber) {
       run(fiber{on_fiber});
     } else {
       run(in_task());
@@ -283,7 +284,7 @@ TEST(finally, in_a_loop_cleans_up_every_time) {
 }
 
 TEST(finally, calls_nothing_where_the_strand_was_stopped_before) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     manual m;
     auto body = [&]() -> task<int> {
@@ -300,12 +301,12 @@ TEST(finally, calls_nothing_where_the_strand_was_stopped_before) {
       handle.request_stop();
       co_return;
     };
-    EXPECT_EQ(told(as_fiber, order, [&] { return both(1); }, completes), " stopped");
+    EXPECT_EQ(told(in, order, [&] { return both(1); }, completes), " stopped");
   }
 }
 
 TEST(finally, cleans_up_when_its_body_throws_before_it_waits) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto throws = []() -> task<int> { throw std::runtime_error("body"); };
     auto no_task = [&]() -> task<int> {
@@ -313,14 +314,14 @@ TEST(finally, cleans_up_when_its_body_throws_before_it_waits) {
       return throws();
     };
     auto cleanup = [&] { order += "c"; };
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(throws, cleanup); }, does_nothing), "c body");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(no_task, cleanup); }, does_nothing), "c no task");
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(yield_now(), no_task); }, does_nothing), " no task");
+    EXPECT_EQ(told(in, order, [&] { return finally(throws, cleanup); }, does_nothing), "c body");
+    EXPECT_EQ(told(in, order, [&] { return finally(no_task, cleanup); }, does_nothing), "c no task");
+    EXPECT_EQ(told(in, order, [&] { return finally(yield_now(), no_task); }, does_nothing), " no task");
   }
 }
 
 TEST(finally, keeps_a_closure_until_its_task_has_ended_and_destroys_it_once) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     counted::alive = 0;
     std::string order;
     auto body = [value = counted(5)]() -> task<int> {
@@ -331,7 +332,7 @@ TEST(finally, keeps_a_closure_until_its_task_has_ended_and_destroys_it_once) {
       co_await yield_now();
       order += std::to_string(value.value);
     };
-    EXPECT_EQ(told(as_fiber, order, [&] { return finally(body, cleanup); }, does_nothing), "65+! value");
+    EXPECT_EQ(told(in, order, [&] { return finally(body, cleanup); }, does_nothing), "65+! value");
     EXPECT_EQ(counted::alive, 2);
   }
 }
@@ -365,6 +366,12 @@ std::string unwound_with(Goodbye goodbye) {
   };
   rt.run(stopper());
   return order;
+}
+
+task<> ends_by_a_stop(join_handle<void>& handle) {
+  co_await turns(2);
+  handle.request_stop();
+  EXPECT_EQ((co_await handle).error(), errc::stopped);
 }
 
 TEST(unwinding_fiber, waits_in_its_destructors_for_operations_tasks_fibers_combinators_and_foreign_awaitables) {
@@ -447,12 +454,7 @@ TEST(unwinding_fiber, goes_through_coroutines_that_it_resumed) {
     while (waits.resume()) order += "y";
     order += "!";
   });
-  auto stopper = [&]() -> task<> {
-    co_await turns(2);
-    handle.request_stop();
-    EXPECT_EQ((co_await handle).error(), errc::stopped);
-  };
-  rt.run(stopper());
+  rt.run(ends_by_a_stop(handle));
   EXPECT_EQ(order, "ycf");
 }
 
@@ -474,12 +476,7 @@ TEST(unwinding_fiber, that_swallows_its_stop_is_reported_and_stops_again_with_it
     await(yield_now());
     order += "!";
   });
-  auto stopper = [&]() -> task<> {
-    co_await turns(2);
-    handle.request_stop();
-    EXPECT_EQ((co_await handle).error(), errc::stopped);
-  };
-  rt.run(stopper());
+  rt.run(ends_by_a_stop(handle));
   EXPECT_EQ(order, "snd");
   const std::string said = testing::internal::GetCapturedStderr();
   EXPECT_NE(said.find("fiber \"glutton\" swallowed a stop"), std::string::npos) << said;

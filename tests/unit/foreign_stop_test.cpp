@@ -16,14 +16,15 @@
 #include <cordage/time.hpp>
 #include <cordage/when.hpp>
 
+#include "both_styles.hpp"
 #include "counted.hpp"
 #include "manual_operation.hpp"
-#include "two_styles.hpp"
 
 namespace {
 
 using namespace cordage;
 using namespace std::chrono_literals;
+using namespace support;
 
 constexpr auto for_ever = 24h;
 
@@ -40,7 +41,7 @@ struct elsewhere {
 };
 
 TEST(foreign_awaitable, is_waited_for_and_discarded_by_a_stopped_strand_as_far_as_the_boundary) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     elsewhere other;
     std::string order;
     auto stops_then_completes = [&](auto& handle) -> task<> {
@@ -50,18 +51,18 @@ TEST(foreign_awaitable, is_waited_for_and_discarded_by_a_stopped_strand_as_far_a
       EXPECT_FALSE(handle.ready());
       other.complete();
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&]() -> elsewhere& { return other; }, stops_then_completes));
+    EXPECT_FALSE(wait_and_act(in, order, [&]() -> elsewhere& { return other; }, stops_then_completes));
     EXPECT_EQ(order, "");
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return as_result(other); }, stops_then_completes));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return as_result(other); }, stops_then_completes));
     EXPECT_EQ(order, text(errc::stopped) + "+");
     EXPECT_EQ(other.taken, 0);
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return shield(other); }, stops_then_completes));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return shield(other); }, stops_then_completes));
     EXPECT_EQ(order, "1+") << "behind a shield it is delivered";
     auto completes = [&](auto&) -> task<> {
       co_await turns(4);
       other.complete();
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return with_timeout(0s, other); }, completes));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return with_timeout(0s, other); }, completes));
     EXPECT_EQ(order, text(errc::timed_out) + "+!");
     stop_source source;
     auto stops_source = [&](auto&) -> task<> {
@@ -69,7 +70,7 @@ TEST(foreign_awaitable, is_waited_for_and_discarded_by_a_stopped_strand_as_far_a
       co_await turns(4);
       other.complete();
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return as_result(with_stop(source.token(), other)); }, stops_source));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return as_result(with_stop(source.token(), other)); }, stops_source));
     EXPECT_EQ(order, text(errc::stopped) + "+!");
   }
 }

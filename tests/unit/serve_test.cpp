@@ -76,6 +76,28 @@ TEST(serve, runs_a_handler_for_each_connection) {
   });
 }
 
+TEST(serve, drains_for_as_long_as_it_takes_if_told_so) {
+  run(fiber{[] {
+    auto listener = std::move(*tcp::listener::bind(*endpoint::parse("127.0.0.1:0")));
+    const endpoint where = listener.local();
+    bool ended_by_itself = false;
+    auto slow = [&](tcp::stream peer) -> task<> {
+      std::array<std::byte, 16> buffer;
+      while (co_await !peer.read_some(buffer)) {
+      }
+      co_await sleep_for(2ms);
+      ended_by_itself = true;
+    };
+    auto server = spawn(tcp::serve(std::move(listener), slow, {.drain_for = std::chrono::nanoseconds::max()}));
+    auto client = await(!tcp::connect(where));
+    await(!client.write_all(bytes_of("hello")));
+    await(sleep_for(1ms));
+    server.request_stop();
+    EXPECT_EQ(await(server).error(), errc::stopped);
+    EXPECT_TRUE(ended_by_itself);
+  }});
+}
+
 // In virtual time: the network of this machine is the system's own memory, so nothing is under way while nobody runs.
 TEST(serve, shuts_down_connections_on_which_nothing_moves) {
   const auto check = [](auto handler) {

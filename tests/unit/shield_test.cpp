@@ -14,14 +14,15 @@
 #include <cordage/time.hpp>
 #include <cordage/when.hpp>
 
+#include "both_styles.hpp"
 #include "counted.hpp"
 #include "manual_operation.hpp"
-#include "two_styles.hpp"
 
 namespace {
 
 using namespace cordage;
 using namespace std::chrono_literals;
+using namespace support;
 
 constexpr auto for_ever = 24h;
 
@@ -43,7 +44,7 @@ task<int> of_two(manual& m) {
 // Stops a strand that waits for make(m), behind a shield, and completes m then.
 template <class Make>
 void outlasts_a_stop(Make make) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     auto stops_then_completes = [&](auto& handle) -> task<> {
@@ -52,7 +53,7 @@ void outlasts_a_stop(Make make) {
       EXPECT_FALSE(handle.ready());
       m.complete(7);
     };
-    const auto ended = wait_and_act(as_fiber, order, [&] { return make(m); }, stops_then_completes);
+    const auto ended = wait_and_act(in, order, [&] { return make(m); }, stops_then_completes);
     EXPECT_EQ(ended, unexpected(error(errc::stopped)));
     EXPECT_EQ(order, "7+");
     EXPECT_EQ(m.cancels, 0);
@@ -75,7 +76,7 @@ TEST(shield, defers_a_stop_past_an_operation_a_task_a_fiber_and_a_combinator) {
 }
 
 TEST(shield, of_a_task_ends_with_its_errors_and_exceptions) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     m.is_ready = true;
     m.value = -1;
@@ -91,15 +92,15 @@ TEST(shield, of_a_task_ends_with_its_errors_and_exceptions) {
     };
     std::string order;
     auto nothing = [](auto&) -> task<> { co_return; };
-    EXPECT_THROW(std::ignore = wait_and_act(as_fiber, order, [&] { return shield(throws(1)); }, nothing), std::runtime_error);
-    EXPECT_THROW(std::ignore = wait_and_act(as_fiber, order, [&] { return shield_for(1h, throws(1)); }, nothing),
+    EXPECT_THROW(std::ignore = wait_and_act(in, order, [&] { return shield(throws(1)); }, nothing), std::runtime_error);
+    EXPECT_THROW(std::ignore = wait_and_act(in, order, [&] { return shield_for(1h, throws(1)); }, nothing),
                  std::runtime_error);
   }
 }
 
 // The next wait after a stop is the one in which the strand stops; a shielded one is none of those.
 TEST(shield, begins_also_where_the_strand_was_stopped_before) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m, shielded;
     std::string order;
     auto make_task = [&]() -> task<int> {
@@ -123,7 +124,7 @@ TEST(shield, begins_also_where_the_strand_was_stopped_before) {
       return sum;
     };
     runtime rt;
-    auto handle = as_fiber ? rt.spawn(on_fiber) : rt.spawn(make_task);
+    auto handle = in == style::fiber ? rt.spawn(on_fiber) : rt.spawn(make_task);
     auto stopper = [&]() -> task<> {
       co_await yield_now();
       m.complete(1);
@@ -173,7 +174,7 @@ TEST(shield, lets_noexcept_functions_and_destructors_wait_in_a_fiber_that_was_st
 }
 
 TEST(shield, is_exempt_from_deadlines_around_it) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     auto completes = [&](auto& handle) -> task<> {
@@ -181,7 +182,7 @@ TEST(shield, is_exempt_from_deadlines_around_it) {
       EXPECT_FALSE(handle.ready());
       m.complete(7);
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return with_timeout(0s, shield(manual_operation(m))); }, completes));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return with_timeout(0s, shield(manual_operation(m))); }, completes));
     EXPECT_EQ(order, "7+!");
     EXPECT_EQ(m.cancels, 0);
 
@@ -191,13 +192,13 @@ TEST(shield, is_exempt_from_deadlines_around_it) {
       co_await sleep_for(for_ever);
       co_return 0;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return with_timeout(0s, waits_on()); }, completes));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return with_timeout(0s, waits_on()); }, completes));
     EXPECT_EQ(order, "7l[" + error(errc::timed_out).message() + "]+!");
   }
 }
 
 TEST(shield, nested_in_another_ends_without_ending_that) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual inner, outer;
     std::string order;
     auto both = [&](int) -> task<int> {
@@ -211,14 +212,14 @@ TEST(shield, nested_in_another_ends_without_ending_that) {
       co_await turns(3);
       outer.complete(2);
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return shield(both(1)); }, acts));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return shield(both(1)); }, acts));
     EXPECT_EQ(order, "12+");
     EXPECT_EQ(outer.cancels, 0);
   }
 }
 
 TEST(shield_for, lets_the_stop_through_when_its_time_is_over_counted_from_the_stop) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     std::chrono::steady_clock::time_point stopped_at;
@@ -228,7 +229,7 @@ TEST(shield_for, lets_the_stop_through_when_its_time_is_over_counted_from_the_st
       stopped_at = std::chrono::steady_clock::now();
       handle.request_stop();
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return shield_for(2ms, manual_operation(m)); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return shield_for(2ms, manual_operation(m)); }, stops));
     EXPECT_GE(std::chrono::steady_clock::now() - stopped_at, 2ms);
     EXPECT_EQ(order, "");
     EXPECT_EQ(m.cancels, 1);
@@ -237,7 +238,7 @@ TEST(shield_for, lets_the_stop_through_when_its_time_is_over_counted_from_the_st
 }
 
 TEST(shield_for, counts_from_its_beginning_where_the_stop_was_earlier) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     std::chrono::steady_clock::time_point began;
@@ -253,7 +254,7 @@ TEST(shield_for, counts_from_its_beginning_where_the_stop_was_earlier) {
       handle.request_stop();
       co_return;
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return both(1); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return both(1); }, stops));
     EXPECT_GE(std::chrono::steady_clock::now() - began, 2ms);
     EXPECT_EQ(order, "");
   }
@@ -261,7 +262,7 @@ TEST(shield_for, counts_from_its_beginning_where_the_stop_was_earlier) {
 
 // The stop is known, and its walk has not arrived: both would start the timer.
 TEST(shield_for, begun_while_a_stop_is_on_its_way_counts_once) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     runtime rt;
@@ -272,7 +273,7 @@ TEST(shield_for, begun_while_a_stop_is_on_its_way_counts_once) {
     };
     auto in_task = [&]() -> task<> { co_await shield(stops_itself(1)); };
     auto in_fiber = [&] { await(shield(stops_itself(1))); };
-    auto handle = as_fiber ? rt.spawn(in_fiber) : rt.spawn(in_task);
+    auto handle = in == style::fiber ? rt.spawn(in_fiber) : rt.spawn(in_task);
     self = &handle;
     auto completer = [&]() -> task<> {
       co_await turns(4);
@@ -285,24 +286,24 @@ TEST(shield_for, begun_while_a_stop_is_on_its_way_counts_once) {
 }
 
 TEST(shield_for, inside_of_another_each_lets_through_in_its_own_time) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto stops = [](auto& handle) -> task<> {
       handle.request_stop();
       co_return;
     };
     EXPECT_FALSE(
-        wait_and_act(as_fiber, order, [] { return shield_for(1ms, shield_for(2ms, sleep_for(for_ever))); }, stops));
+        wait_and_act(in, order, [] { return shield_for(1ms, shield_for(2ms, sleep_for(for_ever))); }, stops));
     EXPECT_FALSE(
-        wait_and_act(as_fiber, order, [] { return shield_for(2ms, shield_for(1ms, sleep_for(for_ever))); }, stops));
+        wait_and_act(in, order, [] { return shield_for(2ms, shield_for(1ms, sleep_for(for_ever))); }, stops));
     EXPECT_FALSE(wait_and_act(
-        as_fiber, order, [] { return shield_for(0s, when_all(sleep_for(for_ever), shield_for(1ms, stopped()))); }, stops));
+        in, order, [] { return shield_for(0s, when_all(sleep_for(for_ever), shield_for(1ms, stopped()))); }, stops));
     EXPECT_EQ(order, "");
   }
 }
 
 TEST(shield_for, whose_time_is_over_leaves_a_shield_inside_alone) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     auto inner = [&](int) -> task<int> {
@@ -318,7 +319,7 @@ TEST(shield_for, whose_time_is_over_leaves_a_shield_inside_alone) {
       EXPECT_FALSE(handle.ready());
       m.complete(5);
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return shield_for(1ms, inner(1)); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return shield_for(1ms, inner(1)); }, stops));
     EXPECT_EQ(order, "5a");
   }
 }
@@ -337,14 +338,15 @@ TEST(shield_for, may_end_in_the_turn_in_which_its_time_is_over) {
       if (m.waiter != nullptr) m.complete(5);
     };
     const auto longest = std::chrono::microseconds(random() % 100);
-    EXPECT_FALSE(wait_and_act(round % 2 == 0, order, [&] { return shield_for(longest, manual_operation(m)); }, acts));
+    const auto in = each_style[round % 2];
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return shield_for(longest, manual_operation(m)); }, acts));
     EXPECT_TRUE(order == "5+" || order.empty()) << order;
     EXPECT_EQ(m.gets, order.empty() ? 0 : 1);
   }
 }
 
 TEST(as_result, turns_a_stop_into_an_error_and_the_next_wait_stops) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     auto stops = [](auto& handle) -> task<> {
@@ -352,23 +354,23 @@ TEST(as_result, turns_a_stop_into_an_error_and_the_next_wait_stops) {
       co_return;
     };
     const std::string told = "[" + error(errc::stopped).message() + "]+";
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return as_result(manual_operation(m)); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return as_result(manual_operation(m)); }, stops));
     EXPECT_EQ(order, told);
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return as_result(in_a_task(m)); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return as_result(in_a_task(m)); }, stops));
     EXPECT_EQ(order, told);
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return as_result(fiber{on_a_fiber, std::ref(m)}); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return as_result(fiber{on_a_fiber, std::ref(m)}); }, stops));
     EXPECT_EQ(order, told);
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return as_result(sleep_for(for_ever)); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return as_result(sleep_for(for_ever)); }, stops));
     EXPECT_EQ(order, told);
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return as_result(!manual_result_operation(m)); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return as_result(!manual_result_operation(m)); }, stops));
     EXPECT_EQ(order, told);
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return as_result(as_result(stopped())); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return as_result(as_result(stopped())); }, stops));
     EXPECT_EQ(order, told);
   }
 }
 
 TEST(as_result, gives_the_value_or_error_of_what_completes_although_a_stop_came) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     auto completes_then_stops = [&](auto& handle) -> task<> {
@@ -376,25 +378,25 @@ TEST(as_result, gives_the_value_or_error_of_what_completes_although_a_stop_came)
       handle.request_stop();
       co_return;
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return as_result(manual_operation(m)); }, completes_then_stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return as_result(manual_operation(m)); }, completes_then_stops));
     EXPECT_EQ(order, "4+");
     auto nothing = [&](auto&) -> task<> {
       m.complete(-1);
       co_return;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return as_result(manual_result_operation(m)); }, nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return as_result(manual_result_operation(m)); }, nothing));
     EXPECT_EQ(order, "[" + error(errc::closed).message() + "]+!");
   }
 }
 
 TEST(shield, of_an_lvalue_refers_to_it) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     m.is_ready = true, m.value = 3;
     manual_operation named(m);
     std::string order;
     auto nothing = [](auto&) -> task<> { co_return; };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return shield(named); }, nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return shield(named); }, nothing));
     EXPECT_EQ(order, "3+!");
   }
 }

@@ -20,14 +20,15 @@
 #include <cordage/time.hpp>
 #include <cordage/when.hpp>
 
+#include "both_styles.hpp"
 #include "counted.hpp"
 #include "manual_operation.hpp"
-#include "two_styles.hpp"
 
 namespace {
 
 using namespace cordage;
 using namespace std::chrono_literals;
+using namespace support;
 
 constexpr auto for_ever = 24h;
 const std::string told_stopped = "[" + error(errc::stopped).message() + "]";
@@ -74,7 +75,7 @@ TEST(stop_token, outlives_its_source) {
 }
 
 TEST(with_stop, gives_what_completes) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     stop_source source;
     std::string order;
@@ -82,19 +83,19 @@ TEST(with_stop, gives_what_completes) {
       m.complete(5);
       co_return;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return with_stop(source.token(), manual_operation(m)); }, completes));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return with_stop(source.token(), manual_operation(m)); }, completes));
     EXPECT_EQ(order, "5+!");
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return with_stop({}, manual_operation(m)); }, completes));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return with_stop({}, manual_operation(m)); }, completes));
     EXPECT_EQ(order, "5+!");
     m.is_ready = true;
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return with_stop(source.token(), manual_operation(m)); }, does_nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return with_stop(source.token(), manual_operation(m)); }, does_nothing));
     EXPECT_EQ(order, "5+!");
     source.request_stop();
   }
 }
 
 TEST(with_stop, passes_errors_and_exceptions_on) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     m.is_ready = true, m.value = -1;
     stop_source source;
@@ -108,26 +109,26 @@ TEST(with_stop, passes_errors_and_exceptions_on) {
     };
     std::string order;
     EXPECT_THROW(std::ignore = wait_and_act(
-                     as_fiber, order, [&] { return with_stop(source.token(), throws(1)); }, does_nothing),
+                     in, order, [&] { return with_stop(source.token(), throws(1)); }, does_nothing),
                  std::runtime_error);
   }
 }
 
 TEST(with_stop, of_a_source_that_was_stopped_before_never_begins_what_it_waits_for) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     stop_source source;
     source.request_stop();
     std::string order;
     auto make = [&] { return as_result(with_stop(source.token(), manual_operation(m))); };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, make, does_nothing));
+    EXPECT_TRUE(wait_and_act(in, order, make, does_nothing));
     EXPECT_EQ(order, told_stopped + "+!") << "as_result is the boundary, and the strand was not stopped";
     EXPECT_EQ(m.starts, 0);
   }
 }
 
 TEST(with_stop, stops_what_waits_as_far_as_the_boundary) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     auto waits = [&](stop_token token) -> task<int> {
@@ -141,14 +142,14 @@ TEST(with_stop, stops_what_waits_as_far_as_the_boundary) {
       source.request_stop();
       co_return;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return as_result(waits(source.token())); }, stops));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return as_result(waits(source.token())); }, stops));
     EXPECT_EQ(order, "l" + told_stopped + "+!");
     EXPECT_EQ(m.cancels, 1);
   }
 }
 
 TEST(with_stop, without_a_boundary_stops_the_strand) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     stop_source source;
@@ -156,7 +157,7 @@ TEST(with_stop, without_a_boundary_stops_the_strand) {
       source.request_stop();
       co_return;
     };
-    const auto ended = wait_and_act(as_fiber, order, [&] { return with_stop(source.token(), manual_operation(m)); }, stops);
+    const auto ended = wait_and_act(in, order, [&] { return with_stop(source.token(), manual_operation(m)); }, stops);
     EXPECT_EQ(ended.error(), errc::stopped);
     EXPECT_EQ(order, "");
   }
@@ -166,7 +167,7 @@ TEST(with_stop, without_a_boundary_stops_the_strand) {
 }
 
 TEST(with_stop, delivers_what_completes_although_the_stop_came) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     m.can_be_withdrawn = false;
     std::string order;
@@ -177,7 +178,7 @@ TEST(with_stop, delivers_what_completes_although_the_stop_came) {
       m.complete(8);
     };
     auto make = [&] { return with_stop(source.token(), manual_operation(m)); };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, make, stops_then_completes));
+    EXPECT_TRUE(wait_and_act(in, order, make, stops_then_completes));
     EXPECT_EQ(order, "8+!");
     EXPECT_EQ(m.cancels, 1);
 
@@ -189,13 +190,13 @@ TEST(with_stop, delivers_what_completes_although_the_stop_came) {
       co_return;
     };
     auto make_other = [&] { return with_stop(other.token(), manual_operation(m)); };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, make_other, completes_then_stops));
+    EXPECT_TRUE(wait_and_act(in, order, make_other, completes_then_stops));
     EXPECT_EQ(order, "9+!");
   }
 }
 
 TEST(with_stop, is_stopped_by_its_strand_too) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     stop_source source;
@@ -205,14 +206,14 @@ TEST(with_stop, is_stopped_by_its_strand_too) {
       co_return;
     };
     auto make = [&] { return as_result(with_stop(source.token(), manual_operation(m))); };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, make, stops));
+    EXPECT_FALSE(wait_and_act(in, order, make, stops));
     EXPECT_EQ(order, told_stopped + "+");
     EXPECT_EQ(m.cancels, 1);
   }
 }
 
 TEST(with_stop, of_two_sources_inside_of_each_other_is_stopped_by_either) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     for (const bool by_inner : {false, true}) {
       manual m;
       std::string order;
@@ -222,7 +223,7 @@ TEST(with_stop, of_two_sources_inside_of_each_other_is_stopped_by_either) {
         co_return;
       };
       auto make = [&] { return as_result(with_stop(outer.token(), with_stop(inner.token(), manual_operation(m)))); };
-      EXPECT_TRUE(wait_and_act(as_fiber, order, make, stops));
+      EXPECT_TRUE(wait_and_act(in, order, make, stops));
       EXPECT_EQ(order, told_stopped + "+!");
     }
   }
@@ -231,7 +232,7 @@ TEST(with_stop, of_two_sources_inside_of_each_other_is_stopped_by_either) {
 // So deep that some begin in turns of their own.
 TEST(with_stop, deep_inside_others_ends_whenever_it_is_stopped) {
   for (int turn = 0; turn < 12; ++turn) {
-    const bool as_fiber = turn % 2 != 0;
+    const auto in = turn % 2 != 0 ? style::fiber : style::task;
     stop_source source;
     auto nested = [&](auto& self, int depth) -> task<> {
       if (depth == 0) co_await sleep_for(for_ever);
@@ -240,7 +241,7 @@ TEST(with_stop, deep_inside_others_ends_whenever_it_is_stopped) {
     auto in_fiber = [&] { await(nested(nested, 40)); };
     auto in_task = [&]() -> task<> { co_await nested(nested, 40); };
     runtime rt;
-    auto handle = as_fiber ? rt.spawn(in_fiber) : rt.spawn(in_task);
+    auto handle = in == style::fiber ? rt.spawn(in_fiber) : rt.spawn(in_task);
     auto stopper = [&]() -> task<> {
       co_await turns(turn / 2);
       if (turn % 4 < 2) {
@@ -279,7 +280,7 @@ TEST(with_stop, tells_a_thousand_listeners_of_which_some_have_left) {
 }
 
 TEST(stop_source, is_asked_by_another_thread) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     stop_source source;
     std::thread other;
@@ -288,7 +289,7 @@ TEST(stop_source, is_asked_by_another_thread) {
       co_return;
     };
     auto make = [&] { return as_result(with_stop(source.token(), sleep_for(for_ever))); };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, make, stops));
+    EXPECT_TRUE(wait_and_act(in, order, make, stops));
     EXPECT_EQ(order, told_stopped + "+!");
     other.join();
   }
@@ -298,7 +299,7 @@ const stop_source* asked_by_signal = nullptr;
 
 TEST(stop_source, is_asked_by_a_signal_handler) {
   std::signal(SIGUSR1, [](int) { asked_by_signal->request_stop(); });
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     for (const bool from_elsewhere : {false, true}) {
       std::string order;
       const stop_source source;
@@ -314,7 +315,7 @@ TEST(stop_source, is_asked_by_a_signal_handler) {
         co_return;
       };
       auto make = [&] { return as_result(with_stop(source.token(), sleep_for(for_ever))); };
-      EXPECT_TRUE(wait_and_act(as_fiber, order, make, stops));
+      EXPECT_TRUE(wait_and_act(in, order, make, stops));
       EXPECT_EQ(order, told_stopped + "+!");
       if (other.joinable()) other.join();
     }

@@ -19,12 +19,13 @@
 #include <cordage/scope.hpp>
 #include <cordage/time.hpp>
 
-#include "two_styles.hpp"
+#include "both_styles.hpp"
 
 namespace {
 
 using namespace cordage;
 using namespace std::chrono_literals;
+using namespace support;
 
 constexpr int batches = 100;
 constexpr int waiters = 100;  // of each batch: 10,000 rounds
@@ -304,21 +305,21 @@ void arm(isr_suspension waiter) {
 
 TEST(suspend_for_isr, is_resumed_by_a_signal_handler_before_and_after_on_suspend_returns) {
   const handled_signal handled(SIGUSR1);
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto raises_at_once = [](isr_suspension waiter) {
       arm(std::move(waiter));
       std::raise(SIGUSR1);
     };
     auto nothing = [](auto&) -> task<> { co_return; };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend_for_isr(raises_at_once); }, nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend_for_isr(raises_at_once); }, nothing));
     EXPECT_EQ(order, "v+!");
     auto raises = [](auto&) -> task<> {
       std::raise(SIGUSR1);
       std::raise(SIGUSR1);
       co_return;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [] { return suspend_for_isr(arm); }, raises));
+    EXPECT_TRUE(wait_and_act(in, order, [] { return suspend_for_isr(arm); }, raises));
     EXPECT_EQ(order, "v+!");
   }
   EXPECT_EQ(resumed_by_handler, 4);
@@ -326,20 +327,20 @@ TEST(suspend_for_isr, is_resumed_by_a_signal_handler_before_and_after_on_suspend
 
 TEST(suspend_for_isr, dropped_or_stopped_ends_without_the_handler) {
   const handled_signal handled(SIGUSR1);
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto drops = [](auto&) -> task<> {
       armed = false;
       for_handler.reset();
       co_return;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [] { return suspend_for_isr(arm); }, drops));
+    EXPECT_TRUE(wait_and_act(in, order, [] { return suspend_for_isr(arm); }, drops));
     EXPECT_EQ(order, "[" + error(errc::broken_promise).message() + "]+!");
     auto stops = [](auto& handle) -> task<> {
       handle.request_stop();
       co_return;
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [] { return suspend_for_isr(arm); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [] { return suspend_for_isr(arm); }, stops));
     EXPECT_EQ(order, "");
     std::raise(SIGUSR1);
     EXPECT_EQ(resumed_by_handler, 0);
@@ -359,7 +360,7 @@ struct signal_storm {
 
 TEST(suspend_for_isr, survives_a_storm_of_signals) {
   constexpr int rounds = 5'000;
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     const handled_signal handled(SIGALRM);
     const signal_storm storm;
     auto in_task = []() -> task<int> {
@@ -372,7 +373,7 @@ TEST(suspend_for_isr, survives_a_storm_of_signals) {
       for (int i = 0; i < rounds; ++i) resumed += await(suspend_for_isr(arm)).has_value();
       return resumed;
     };
-    EXPECT_EQ(as_fiber ? run(fiber{on_fiber}) : run(in_task()), rounds);
+    EXPECT_EQ(in == style::fiber ? run(fiber{on_fiber}) : run(in_task()), rounds);
     EXPECT_EQ(resumed_by_handler, rounds);
   }
 }

@@ -16,13 +16,14 @@
 #include <cordage/time.hpp>
 #include <cordage/when.hpp>
 
+#include "both_styles.hpp"
 #include "counted.hpp"
-#include "two_styles.hpp"
 
 namespace {
 
 using namespace cordage;
 using namespace std::chrono_literals;
+using namespace support;
 
 constexpr auto does_nothing = [](auto&) -> task<> { co_return; };
 constexpr auto stops = [](auto& handle) -> task<> {
@@ -33,7 +34,7 @@ constexpr auto stops = [](auto& handle) -> task<> {
 std::string text(errc code) { return "[" + error(code).message() + "]"; }
 
 TEST(suspend, calls_once_when_the_waiter_is_suspended_and_not_on_its_stack) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     int calls = 0;
     std::optional<suspension<int>> kept;
@@ -56,7 +57,7 @@ TEST(suspend, calls_once_when_the_waiter_is_suspended_and_not_on_its_stack) {
       EXPECT_FALSE(handle.ready());
       co_return;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, make, resumes));
+    EXPECT_TRUE(wait_and_act(in, order, make, resumes));
     EXPECT_EQ(order, "5+!");
     EXPECT_EQ(calls, 1);
     EXPECT_FALSE(kept->resume(7)) << "after the end, too";
@@ -64,10 +65,10 @@ TEST(suspend, calls_once_when_the_waiter_is_suspended_and_not_on_its_stack) {
 }
 
 TEST(suspend, may_be_resumed_before_on_suspend_returns) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto inline_resume = [](suspension<int> waiter) { EXPECT_TRUE(waiter.resume(1)); };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend<int>(inline_resume); }, does_nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend<int>(inline_resume); }, does_nothing));
     EXPECT_EQ(order, "1+!");
     auto in_task = [&]() -> task<int> {
       int sum = 0;
@@ -79,28 +80,28 @@ TEST(suspend, may_be_resumed_before_on_suspend_returns) {
       for (int i = 0; i < 100'000; ++i) sum += *await(suspend<int>(inline_resume));
       return sum;
     };
-    EXPECT_EQ(as_fiber ? run(fiber{on_fiber}) : run(in_task()), 100'000);
+    EXPECT_EQ(in == style::fiber ? run(fiber{on_fiber}) : run(in_task()), 100'000);
   }
 }
 
 TEST(suspend, is_resumed_from_another_thread) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     std::thread other;
     auto on_suspend = [&](suspension<int> waiter) {
       other = std::thread([waiter = std::move(waiter)]() mutable { EXPECT_TRUE(waiter.resume(8)); });
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend<int>(on_suspend); }, does_nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend<int>(on_suspend); }, does_nothing));
     EXPECT_EQ(order, "8+!");
     other.join();
   }
 }
 
 TEST(suspension, that_is_dropped_is_a_broken_promise) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto drops = [](suspension<int>) {};
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend<int>(drops); }, does_nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend<int>(drops); }, does_nothing));
     EXPECT_EQ(order, text(errc::broken_promise) + "+!");
     auto checks = [&]() -> async<int> { co_return co_await !suspend<int>(drops); };
     EXPECT_EQ(run(checks()).error(), errc::broken_promise);
@@ -111,19 +112,19 @@ TEST(suspension, that_is_dropped_is_a_broken_promise) {
       kept.reset();
       co_return;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend<int>(keeps); }, drops_later));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend<int>(keeps); }, drops_later));
     EXPECT_EQ(order, text(errc::broken_promise) + "+!");
     auto drops_elsewhere = [&](auto&) -> task<> {
       std::thread([&] { kept.reset(); }).join();
       co_return;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend<int>(keeps); }, drops_elsewhere));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend<int>(keeps); }, drops_elsewhere));
     EXPECT_EQ(order, text(errc::broken_promise) + "+!");
   }
 }
 
 TEST(suspension, is_moved_around_and_assigned) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     std::vector<suspension<int>> kept;
     auto keeps = [&](suspension<int> waiter) {
@@ -141,7 +142,7 @@ TEST(suspension, is_moved_around_and_assigned) {
       EXPECT_TRUE(last.resume(3));
       co_return;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend<int>(keeps); }, resumes));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend<int>(keeps); }, resumes));
     EXPECT_EQ(order, "3+!");
 
     // One that is assigned to is dropped.
@@ -158,7 +159,7 @@ TEST(suspension, is_moved_around_and_assigned) {
       co_return;
     };
     auto make = [&] { return when_all(suspend<int>(both_into_one), suspend<int>(both_into_one)); };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, make, resumes_one));
+    EXPECT_TRUE(wait_and_act(in, order, make, resumes_one));
     EXPECT_EQ(order, text(errc::broken_promise) + "4+!");
   }
 }
@@ -172,7 +173,7 @@ c_request under_way{};
 void c_start(void (*done)(void*, int), void* context) { under_way = {done, context}; }
 
 TEST(suspension, goes_through_the_void_pointer_of_a_c_library) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto starts = [](suspension<int> waiter) {
       c_start([](void* p, int status) { suspension<int>::from(p).resume(status); }, waiter.release());
@@ -182,20 +183,20 @@ TEST(suspension, goes_through_the_void_pointer_of_a_c_library) {
       under_way.done(under_way.context, 9);
       co_return;
     };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend<int>(starts); }, completes));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend<int>(starts); }, completes));
     EXPECT_EQ(order, "9+!");
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return suspend<int>(starts); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return suspend<int>(starts); }, stops));
     EXPECT_EQ(order, "");
     under_way.done(under_way.context, 9);  // too late, and nothing happens
   }
 }
 
 TEST(suspend, gives_move_only_values_nothing_and_errors) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     auto gives = [](suspension<std::unique_ptr<int>> waiter) { waiter.resume(std::make_unique<int>(2)); };
     auto in_task = [&]() -> task<int> { co_return **co_await suspend<std::unique_ptr<int>>(gives); };
     auto on_fiber = [&] { return **await(suspend<std::unique_ptr<int>>(gives)); };
-    EXPECT_EQ(as_fiber ? run(fiber{on_fiber}) : run(in_task()), 2);
+    EXPECT_EQ(in == style::fiber ? run(fiber{on_fiber}) : run(in_task()), 2);
 
     auto loses = [](suspension<std::unique_ptr<int>> waiter) {
       waiter.resume(std::make_unique<int>(2));
@@ -207,10 +208,10 @@ TEST(suspend, gives_move_only_values_nothing_and_errors) {
 
     std::string order;
     auto nothing = [](suspension<> waiter) { waiter.resume(); };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend(nothing); }, does_nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend(nothing); }, does_nothing));
     EXPECT_EQ(order, "v+!");
     auto fails = [](suspension<int> waiter) { waiter.resume(unexpected(error(errc::closed))); };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend<int>(fails); }, does_nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend<int>(fails); }, does_nothing));
     EXPECT_EQ(order, text(errc::closed) + "+!");
     auto two_arguments = [](suspension<std::string> waiter) { waiter.resume(2u, 'x'); };
     EXPECT_EQ(run(suspend<std::string>(two_arguments)), "xx");
@@ -218,10 +219,10 @@ TEST(suspend, gives_move_only_values_nothing_and_errors) {
 }
 
 TEST(suspend, throws_at_the_await_what_on_suspend_throws) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto throws = [](suspension<int>) { throw std::runtime_error("not started"); };
-    EXPECT_THROW(std::ignore = wait_and_act(as_fiber, order, [&] { return suspend<int>(throws); }, does_nothing),
+    EXPECT_THROW(std::ignore = wait_and_act(in, order, [&] { return suspend<int>(throws); }, does_nothing),
                  std::runtime_error);
     std::optional<suspension<int>> kept;
     auto keeps_and_throws = [&](suspension<int> waiter) {
@@ -233,7 +234,7 @@ TEST(suspend, throws_at_the_await_what_on_suspend_throws) {
       kept->resume(1);
       co_return;
     };
-    EXPECT_THROW(std::ignore = wait_and_act(as_fiber, order, [&] { return suspend<int>(keeps_and_throws); }, resumes),
+    EXPECT_THROW(std::ignore = wait_and_act(in, order, [&] { return suspend<int>(keeps_and_throws); }, resumes),
                  std::runtime_error);
     kept.reset();
     struct throws_when_moved {
@@ -244,29 +245,29 @@ TEST(suspend, throws_at_the_await_what_on_suspend_throws) {
       void operator()(suspension<int> waiter) const { waiter.resume(1); }
       int moves = 0;
     } const awkward;
-    EXPECT_THROW(std::ignore = wait_and_act(as_fiber, order, [&] { return suspend<int>(awkward); }, does_nothing),
+    EXPECT_THROW(std::ignore = wait_and_act(in, order, [&] { return suspend<int>(awkward); }, does_nothing),
                  std::runtime_error);
   }
 }
 
 TEST(suspend, destroys_its_functions_once) {
   counted::alive = 0;
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto on_suspend = [value = counted(1)](suspension<int> waiter) { waiter.resume(value.value); };
     auto on_stop = [value = counted(2)] {};
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return suspend<int>(on_suspend, on_stop); }, does_nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return suspend<int>(on_suspend, on_stop); }, does_nothing));
     EXPECT_EQ(order, "1+!");
   }
   EXPECT_EQ(counted::alive, 0);
 }
 
 TEST(suspend, is_ended_by_a_stop_at_once_and_resuming_comes_too_late) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     std::optional<suspension<int>> kept;
     auto keeps = [&](suspension<int> waiter) { kept.emplace(std::move(waiter)); };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return suspend<int>(keeps); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return suspend<int>(keeps); }, stops));
     EXPECT_EQ(order, "");
     EXPECT_FALSE(kept->resume(1));
     kept.reset();
@@ -275,14 +276,14 @@ TEST(suspend, is_ended_by_a_stop_at_once_and_resuming_comes_too_late) {
       handle.request_stop();
       co_return;
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return suspend<int>(keeps); }, resumes_and_stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return suspend<int>(keeps); }, resumes_and_stops));
     EXPECT_EQ(order, "2+");
     auto drops_and_stops = [&](auto& handle) -> task<> {
       kept.reset();
       handle.request_stop();
       co_return;
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return suspend<int>(keeps); }, drops_and_stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return suspend<int>(keeps); }, drops_and_stops));
     EXPECT_EQ(order, text(errc::broken_promise) + "+") << "a bug is an error, not a stop";
   }
 }
@@ -302,7 +303,7 @@ struct lets_go {
 };
 
 TEST(suspend, with_on_stop_waits_until_the_suspension_is_resumed_or_dropped) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     for (const bool resumed : {false, true}) {
       std::string order;
       lets_go library;
@@ -315,7 +316,7 @@ TEST(suspend, with_on_stop_waits_until_the_suspension_is_resumed_or_dropped) {
         EXPECT_TRUE(!resumed || library.kept->resume(3));
         library.kept.reset();
       };
-      EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return library.operation(on_stop); }, acts));
+      EXPECT_FALSE(wait_and_act(in, order, [&] { return library.operation(on_stop); }, acts));
       EXPECT_EQ(order, resumed ? "3+" : "");
       EXPECT_EQ(library.told, 1);
     }
@@ -323,26 +324,26 @@ TEST(suspend, with_on_stop_waits_until_the_suspension_is_resumed_or_dropped) {
 }
 
 TEST(suspend, with_on_stop_may_be_resumed_or_dropped_in_it) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     lets_go library;
     auto resumes = [](lets_go& l) { EXPECT_TRUE(l.kept->resume(4)); };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return library.operation(resumes); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return library.operation(resumes); }, stops));
     EXPECT_EQ(order, "4+");
     auto drops = [](lets_go& l) { l.kept.reset(); };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return library.operation(drops); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return library.operation(drops); }, stops));
     EXPECT_EQ(order, "");
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return as_result(library.operation(drops)); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return as_result(library.operation(drops)); }, stops));
     EXPECT_EQ(order, text(errc::stopped) + "+");
     auto fails = [](lets_go& l) { l.kept->resume(unexpected(error(errc::closed))); };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return library.operation(fails); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return library.operation(fails); }, stops));
     EXPECT_EQ(order, text(errc::closed) + "+") << "an error is delivered, too";
     EXPECT_EQ(library.told, 4);
   }
 }
 
 TEST(suspend, does_not_call_on_stop_when_the_suspension_was_resumed_or_dropped_before) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     lets_go library;
     auto nothing = [](lets_go&) {};
@@ -351,21 +352,21 @@ TEST(suspend, does_not_call_on_stop_when_the_suspension_was_resumed_or_dropped_b
       handle.request_stop();
       co_return;
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return library.operation(nothing); }, resumes_and_stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return library.operation(nothing); }, resumes_and_stops));
     EXPECT_EQ(order, "5+");
     auto drops_and_stops = [&](auto& handle) -> task<> {
       library.kept.reset();
       handle.request_stop();
       co_return;
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return library.operation(nothing); }, drops_and_stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return library.operation(nothing); }, drops_and_stops));
     EXPECT_EQ(order, text(errc::broken_promise) + "+");
     EXPECT_EQ(library.told, 0);
   }
 }
 
 TEST(suspend, on_stop_may_stop_others_and_itself) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     lets_go library;
     stop_source others;
@@ -390,21 +391,21 @@ TEST(suspend, on_stop_may_stop_others_and_itself) {
       const result<> idled = co_await *bystander;
       EXPECT_EQ(idled.error(), errc::stopped);
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return library.operation(stops_others); }, acts));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return library.operation(stops_others); }, acts));
     EXPECT_EQ(order, "");
     EXPECT_EQ(library.told, 1);
   }
 }
 
 TEST(suspend, in_combinators_is_told_by_their_stops) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     lets_go library;
     auto resumes = [](lets_go& l) { l.kept->resume(4); };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return with_timeout(1us, library.operation(resumes)); }, does_nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return with_timeout(1us, library.operation(resumes)); }, does_nothing));
     EXPECT_EQ(order, "4+!") << "a value that arrived is given";
     auto drops = [](lets_go& l) { l.kept.reset(); };
-    EXPECT_TRUE(wait_and_act(as_fiber, order, [&] { return with_timeout(1us, library.operation(drops)); }, does_nothing));
+    EXPECT_TRUE(wait_and_act(in, order, [&] { return with_timeout(1us, library.operation(drops)); }, does_nothing));
     EXPECT_EQ(order, text(errc::timed_out) + "+!");
     EXPECT_EQ(library.told, 2);
     auto resumes_shielded = [&](auto& handle) -> task<> {
@@ -412,7 +413,7 @@ TEST(suspend, in_combinators_is_told_by_their_stops) {
       co_await turns(3);
       library.kept->resume(6);
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return shield(library.operation(drops)); }, resumes_shielded));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return shield(library.operation(drops)); }, resumes_shielded));
     EXPECT_EQ(order, "6+");
     EXPECT_EQ(library.told, 2) << "behind a shield nobody is told";
   }

@@ -11,19 +11,20 @@
 #include <cordage/stop.hpp>
 #include <cordage/time.hpp>
 
+#include "both_styles.hpp"
 #include "counted.hpp"
 #include "manual_operation.hpp"
-#include "two_styles.hpp"
 
 namespace {
 
 using namespace cordage;
 using namespace std::chrono_literals;
+using namespace support;
 
 constexpr auto for_ever = 24h;
 
 TEST(this_strand, gives_a_token_that_tells_of_the_strands_stop_also_when_shielded_and_afterwards) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     std::string order;
     std::optional<stop_token> kept;
@@ -43,14 +44,14 @@ TEST(this_strand, gives_a_token_that_tells_of_the_strands_stop_also_when_shielde
       EXPECT_TRUE(kept->stop_requested());
       m.complete(1);
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [&] { return asks(1); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [&] { return asks(1); }, stops));
     EXPECT_EQ(order, "1+");
     EXPECT_TRUE(kept->stop_requested()) << "it outlives its strand";
   }
 }
 
 TEST(this_strand, gives_a_token_first_asked_for_after_the_stop) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     manual m;
     bool told = false;
     std::string order;
@@ -67,14 +68,14 @@ TEST(this_strand, gives_a_token_first_asked_for_after_the_stop) {
       co_await turns(2);
       m.complete(1);
     };
-    EXPECT_FALSE(as_fiber ? wait_and_act(true, order, [&] { return fiber{in_fiber}; }, stops)
-                          : wait_and_act(false, order, [&] { return in_task(1); }, stops));
+    EXPECT_FALSE(in == style::fiber ? wait_and_act(in, order, [&] { return fiber{in_fiber}; }, stops)
+                                    : wait_and_act(in, order, [&] { return in_task(1); }, stops));
     EXPECT_TRUE(told);
   }
 }
 
 TEST(this_strand, token_stops_what_another_strand_waits_for) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     auto stops = [](auto& handle) -> task<> {
       stop_token token;
@@ -94,7 +95,7 @@ TEST(this_strand, token_stops_what_another_strand_waits_for) {
       EXPECT_EQ(idled.error(), errc::stopped);
       handle.request_stop();
     };
-    EXPECT_FALSE(wait_and_act(as_fiber, order, [] { return stopped(); }, stops));
+    EXPECT_FALSE(wait_and_act(in, order, [] { return stopped(); }, stops));
     EXPECT_EQ(order, "");
   }
 }
@@ -110,7 +111,7 @@ TEST(this_strand, names_its_executor_in_both_styles) {
 }
 
 TEST(this_strand, is_the_same_in_a_cleanup_whose_callable_has_a_fiber_of_its_own) {
-  for (const bool as_fiber : both_styles) {
+  for (const auto in : each_style) {
     std::string order;
     runtime rt;
     std::optional<stop_token> outside;
@@ -132,7 +133,7 @@ TEST(this_strand, is_the_same_in_a_cleanup_whose_callable_has_a_fiber_of_its_own
       await(finally(body, cleanup));
     };
     const spawn_options named{.name = "outer"};
-    auto handle = as_fiber ? rt.spawn(named, on_fiber) : rt.spawn(named, in_task);
+    auto handle = in == style::fiber ? rt.spawn(named, on_fiber) : rt.spawn(named, in_task);
     auto stopper = [&]() -> task<> {
       co_await turns(3);
       handle.request_stop();
@@ -145,7 +146,7 @@ TEST(this_strand, is_the_same_in_a_cleanup_whose_callable_has_a_fiber_of_its_own
 
 // What stopping() says in the destructor of something in the waiting frame, and in the one that awaits it.
 template <class Make>
-std::string said_by_destructors(bool as_fiber, bool stops, Make make) {
+std::string said_by_destructors(style in, bool stops, Make make) {
   std::string order;
   auto says = [&] { order += stopping() ? "s" : "n"; };
   auto inner = [&](int) -> task<> {
@@ -162,7 +163,7 @@ std::string said_by_destructors(bool as_fiber, bool stops, Make make) {
   };
   runtime rt;
   rt.on_failure([](const failure&) noexcept {});
-  auto handle = as_fiber ? rt.spawn(in_fiber) : rt.spawn(in_task);
+  auto handle = in == style::fiber ? rt.spawn(in_fiber) : rt.spawn(in_task);
   auto actor = [&]() -> task<> {
     co_await turns(3);
     says();
@@ -178,14 +179,14 @@ std::string said_by_destructors(bool as_fiber, bool stops, Make make) {
 }
 
 TEST(stopping, is_so_in_the_destructors_that_a_stop_runs_and_nowhere_else) {
-  for (const bool as_fiber : both_styles) {
-    EXPECT_EQ(said_by_destructors(as_fiber, true, [] { return sleep_for(for_ever); }), "nssn");
-    EXPECT_EQ(said_by_destructors(as_fiber, false, [] { return turns(5); }), "nnnn");
+  for (const auto in : each_style) {
+    EXPECT_EQ(said_by_destructors(in, true, [] { return sleep_for(for_ever); }), "nssn");
+    EXPECT_EQ(said_by_destructors(in, false, [] { return turns(5); }), "nnnn");
     auto throws = [](int) -> task<> {
       co_await turns(5);
       throw std::runtime_error("no");
     };
-    EXPECT_EQ(said_by_destructors(as_fiber, false, [&] { return throws(1); }), "nnnn");
+    EXPECT_EQ(said_by_destructors(in, false, [&] { return throws(1); }), "nnnn");
   }
   EXPECT_FALSE(stopping());
 }

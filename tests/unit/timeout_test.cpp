@@ -31,20 +31,13 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 using support::await_in;
 using support::each_style;
+using support::gives;
+using support::gives_or_fails;
 using support::spawn_in;
 
 constexpr auto for_ever = 24h;
 constexpr auto longest = std::chrono::nanoseconds::max();
 
-task<int> gives(int value, int turns = 0) {
-  for (int i = 0; i < turns; ++i) co_await yield_now();
-  co_return value;
-}
-async<int> gives_or_fails(int value, int turns = 0) {
-  for (int i = 0; i < turns; ++i) co_await yield_now();
-  if (value < 0) co_return unexpected(errc::closed);
-  co_return value;
-}
 task<int> sleeps(counted) {
   co_await sleep_for(for_ever);
   co_return 0;

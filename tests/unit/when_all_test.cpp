@@ -41,6 +41,8 @@ using namespace cordage;
 using namespace std::chrono_literals;
 using support::await_in;
 using support::each_style;
+using support::gives;
+using support::gives_or_fails;
 using support::steps_in_task;
 using support::steps_on_fiber;
 
@@ -51,15 +53,6 @@ struct no_default {
   int value;
 };
 
-task<int> gives(int value, int turns = 0) {
-  for (int i = 0; i < turns; ++i) co_await yield_now();
-  co_return value;
-}
-async<int> gives_or_fails(int value, int turns = 0) {
-  for (int i = 0; i < turns; ++i) co_await yield_now();
-  if (value < 0) co_return unexpected(errc::closed);
-  co_return value;
-}
 task<> nothing() { co_return; }
 task<int> throws(const char* what, int turns = 0) {
   for (int i = 0; i < turns; ++i) co_await yield_now();

@@ -30,19 +30,12 @@ using namespace cordage;
 using namespace std::chrono_literals;
 using support::await_in;
 using support::each_style;
+using support::gives;
+using support::gives_or_fails;
 using support::style;
 
 constexpr auto for_ever = 24h;
 
-task<int> gives(int value, int turns = 0) {
-  for (int i = 0; i < turns; ++i) co_await yield_now();
-  co_return value;
-}
-async<int> gives_or_fails(int value, int turns = 0) {
-  for (int i = 0; i < turns; ++i) co_await yield_now();
-  if (value < 0) co_return unexpected(errc::closed);
-  co_return value;
-}
 async<> succeeds(int turns = 0) {
   for (int i = 0; i < turns; ++i) co_await yield_now();
   co_return {};

@@ -27,15 +27,12 @@ namespace {
 using namespace cordage;
 using namespace std::chrono_literals;
 using support::each_style;
+using support::gives;
 using support::spawn_in;
 using support::style;
 
 constexpr auto for_ever = 24h;
 
-task<int> gives(int value, int turns = 0) {
-  for (int i = 0; i < turns; ++i) co_await yield_now();
-  co_return value;
-}
 task<> sleeps(std::string& log, char letter) {
   counted local;
   at_exit note{[&log, letter] { log += letter; }};
