@@ -38,8 +38,7 @@ class sleep_operation {
   void attach(strand& on) noexcept {
     clock_ = &on.home->time();
     if (absolute_) return;
-    const time_point now = clock_->now();
-    timer_.deadline = duration_ > time_point::max() - now ? time_point::max() : now + duration_;
+    timer_.deadline = later(clock_->now(), duration_);
   }
   bool ready() noexcept { return absolute_ ? timer_.deadline <= clock_->now() : duration_.count() <= 0; }
   bool start(resumable& node) noexcept {

@@ -228,19 +228,16 @@ class combination_of_range : public deferred<typename Kind::template operation<c
   }
 };
 
-template <class X>
-concept awaitable_argument = awaitable_or_checked<X>;
-
 template <class R>
 concept awaitable_range =
-    !awaitable_argument<R> && std::ranges::input_range<R> && awaitable_argument<range_element<R>>;
+    !awaitable_or_checked<R> && std::ranges::input_range<R> && awaitable_or_checked<range_element<R>>;
 
 }  // namespace detail
 
 // Completes with a tuple of what each argument gives, in their order; std::monostate for nothing. An error that nobody
 // said `!` to is a value like others. Any thread may make one; awaited once.
 template <class... Xs>
-  requires(detail::awaitable_argument<Xs> && ...)
+  requires(detail::awaitable_or_checked<Xs> && ...)
 [[nodiscard]] auto when_all(Xs&&... xs) {
   return detail::combination<detail::all_of, Xs...>(std::in_place, std::forward<Xs>(xs)...);
 }
@@ -256,7 +253,7 @@ template <class Range>
 // Completes with a tuple of optionals. The first child to complete, with a value or an error, stops the others; all that
 // completed with a value until the others had ended is kept. If a child is ready at once those behind it never begin.
 template <class... Xs>
-  requires(sizeof...(Xs) > 0 && (detail::awaitable_argument<Xs> && ...))
+  requires(sizeof...(Xs) > 0 && (detail::awaitable_or_checked<Xs> && ...))
 [[nodiscard]] auto when_any(Xs&&... xs) {
   return detail::combination<detail::any_of, Xs...>(std::in_place, std::forward<Xs>(xs)...);
 }

@@ -85,7 +85,7 @@ void server::begin_drain() noexcept {
 void server::set_alarm(alarm& what, std::chrono::nanoseconds after) noexcept {
   cordage::detail::clock& time = home_->time();
   what.home = home_;
-  what.its_timer.deadline = time.now() + after;
+  what.its_timer.deadline = cordage::detail::later(time.now(), after);
   what.its_timer.waiter = &what;
   what.set = true;
   time.start(what.its_timer);

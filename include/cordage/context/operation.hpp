@@ -68,6 +68,10 @@ concept gives_operation = requires(X&& x) {
   { std::forward<X>(x).as_operation() } -> operation;
 };
 
+// What is kept of something given: a reference to an lvalue, anything else itself.
+template <class Given>
+using kept_of = std::conditional_t<std::is_lvalue_reference_v<Given>, Given, std::remove_reference_t<Given>>;
+
 // The operation behind whatever is awaited: itself, by reference where it is an lvalue, or what it gives.
 template <class X>
   requires operation<std::remove_cvref_t<X>>

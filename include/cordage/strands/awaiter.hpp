@@ -314,8 +314,7 @@ auto make_awaiter(X&& x, [[maybe_unused]] promise_base& by) {
   if constexpr (task_like<plain>) {
     return task_awaiter<typename plain::promise_type, Mode>(x.release_frame());
   } else {
-    using given = decltype(waited_for(std::forward<X>(x)));
-    using kept = std::conditional_t<std::is_lvalue_reference_v<given>, given, std::remove_reference_t<given>>;
+    using kept = kept_of<decltype(waited_for(std::forward<X>(x)))>;
     return awaiter<kept, Mode>(std::forward<X>(x), by);
   }
 }

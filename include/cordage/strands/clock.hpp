@@ -13,6 +13,11 @@ namespace cordage::detail {
 
 using time_point = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 
+// The end of time where there is no such time.
+inline time_point later(time_point now, std::chrono::nanoseconds by) noexcept {
+  return by > time_point::max() - now ? time_point::max() : now + by;
+}
+
 // Lives where the waiter waits. It is started when it is linked, and withdraws itself when it is destroyed.
 struct timer : list_hook<timer> {
   time_point deadline{};

@@ -180,8 +180,7 @@ decltype(auto) waited_for(A&& awaitable) {
 }
 template <foreign_awaitable A>
 auto waited_for(A&& awaitable) {
-  using kept = std::conditional_t<std::is_lvalue_reference_v<A>, A, std::remove_reference_t<A>>;
-  return foreign_operation<kept>(static_cast<A&&>(awaitable));
+  return foreign_operation<kept_of<A>>(static_cast<A&&>(awaitable));
 }
 
 // What awaiting A gives.

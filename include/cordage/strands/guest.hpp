@@ -164,8 +164,7 @@ class guest_awaiter : coroutine_node<wait> {
 
 template <error_mode Mode, class X>
 auto await_as_guest(X&& x) {
-  using given = decltype(as_operation(std::forward<X>(x)));
-  using kept = std::conditional_t<std::is_lvalue_reference_v<given>, given, std::remove_reference_t<given>>;
+  using kept = kept_of<decltype(as_operation(std::forward<X>(x)))>;
   return guest_awaiter<kept, Mode>(std::in_place, std::forward<X>(x));
 }
 

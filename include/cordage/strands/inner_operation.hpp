@@ -20,8 +20,7 @@ namespace cordage::detail {
 // What is kept of something awaited until it is: the operation behind it, or a reference where that is an lvalue.
 template <class X>
 struct inner_of {
-  using given = decltype(waited_for(std::declval<X>()));
-  using kept = std::conditional_t<std::is_lvalue_reference_v<given>, given, std::remove_reference_t<given>>;
+  using kept = kept_of<decltype(waited_for(std::declval<X>()))>;
   static constexpr bool checked = false;
   static decltype(auto) operation_in(X&& x) { return waited_for(std::forward<X>(x)); }
 };

@@ -63,9 +63,7 @@ struct part_of<X> {
   }
 };
 template <class X>
-using part_given = decltype(part_of<X>::operation_in(std::declval<X>()));
-template <class X>
-using part_kept = std::conditional_t<std::is_lvalue_reference_v<part_given<X>>, part_given<X>, std::remove_reference_t<part_given<X>>>;
+using part_kept = kept_of<decltype(part_of<X>::operation_in(std::declval<X>()))>;
 
 template <class Body, class Cleanup>
 class finally_operation final : stop_shield {

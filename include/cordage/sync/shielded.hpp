@@ -89,8 +89,7 @@ class shield_for_operation final : public inner_on_same_strand<shield_for_operat
   void begin_countdown() noexcept {
     if (counting_) return;
     clock& by = this->strand_->home->time();
-    const time_point now = by.now();
-    timer_.deadline = longest_ > time_point::max() - now ? time_point::max() : now + longest_;
+    timer_.deadline = later(by.now(), longest_);
     countdown_.owner = this, countdown_.run = counted_down, countdown_.home = this->strand_->home;
     timer_.waiter = &countdown_;
     counting_ = true;

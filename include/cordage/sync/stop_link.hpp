@@ -35,15 +35,14 @@ class stop_link_operation final : public combinator {
     if (state_ == nullptr) return begin_child(child_);
     if (state_->stop_requested()) return;
     told_.owner = this, told_.run = told, told_.home = parent().home;
-    catching([&] { place_ = state_->add(told_); }, [&](std::exception_ptr no_memory) { child_.ended.set_exception(std::move(no_memory)); });
-    if (place_ == nullptr) return fail_if_no_memory();
+    catching([&] { place_ = state_->add(told_); },
+             [&](std::exception_ptr no_memory) {
+               child_.ended.set_exception(std::move(no_memory));
+               child_.how = fate::exception;
+             });
+    if (place_ == nullptr) return;  // for lack of memory, or since the stop came just now
     hold();
     begin_child(child_);
-  }
-
-  // Of the two reasons why nobody listens only one is a failure.
-  void fail_if_no_memory() noexcept {
-    if (child_.ended.state() == outcome_state::exception) child_.how = fate::exception;
   }
 
   // A node that is on its way is waited for.

@@ -45,7 +45,7 @@ class time_limit_operation final : public combinator {
 
   void begin_children() override {
     const time_point now = time().now();
-    if (!absolute_) timer_.deadline = timeout_ > time_point::max() - now ? time_point::max() : now + timeout_;
+    if (!absolute_) timer_.deadline = later(now, timeout_);
     begin_child(child_);
     if (child_.how != fate::running || stopping_children()) return;
     if (timer_.deadline <= now) {
