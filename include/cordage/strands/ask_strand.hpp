@@ -1,5 +1,5 @@
 // What strands can be asked about themselves. In a task that is awaited: a plain call would need a word that is written
-// whenever one coroutine goes on with another.
+// whenever one coroutine goes on with another. Answered on the strand's executor.
 #pragma once
 
 #include <utility>

@@ -1,4 +1,6 @@
 // An operation that is made where it is awaited, of arguments that are kept until then: so it never has to move.
+//
+// Any thread, one at a time, until it is awaited, once. It owns what it keeps by value.
 #pragma once
 
 #include <tuple>

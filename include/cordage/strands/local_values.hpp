@@ -1,4 +1,5 @@
-// The values of strand_locals that one strand has.
+// The values of strand_locals that one strand has. Owned by the strand, and used on its executor; the values are shared with
+// the strands that inherited them.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What a combinator gives of its children.
+// What a combinator gives of its children: on its executor, when all of them have ended.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
 // The children of a combinator, where they are kept and what is taken of them: a pack of different ones, or a range of
-// equal ones.
+// equal ones. Part of the combinator's operation, which owns them, and used on its executor.
 #pragma once
 
 #include <cstddef>

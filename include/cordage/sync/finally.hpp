@@ -1,4 +1,5 @@
-// The operation behind finally: a body, and then a cleanup that no stop keeps from running.
+// The operation behind finally: a body, and then a cleanup that no stop keeps from running. Both are
+// parts of it, and run on the strand that awaits it, on its executor.
 #pragma once
 
 #include <optional>

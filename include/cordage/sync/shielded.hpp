@@ -1,5 +1,5 @@
 // Operations that decide what a stop of the awaiting strand does to what they wait for: shield, shield_for, as_result, and
-// stopped. What is waited for runs on the same strand.
+// stopped. What is waited for is part of them, and runs on the same strand, on its executor.
 #pragma once
 
 #include <chrono>

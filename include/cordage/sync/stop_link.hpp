@@ -1,4 +1,5 @@
-// The operation behind with_stop: a child that a stop_source can stop, too.
+// The operation behind with_stop: a child that a stop_source can stop, too. Used on the executor of the strand that awaits it;
+// the source posts to there from anywhere.
 #pragma once
 
 #include <utility>

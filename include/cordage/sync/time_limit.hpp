@@ -1,4 +1,5 @@
-// The operation behind with_timeout and with_deadline: a child, and a timer that stops it.
+// The operation behind with_timeout and with_deadline: a child, and a timer that stops it. Used on the executor of the
+// strand that awaits it, by whose clock it goes.
 #pragma once
 
 #include <chrono>
