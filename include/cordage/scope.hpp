@@ -29,6 +29,7 @@
 
 #include <cordage/base/exceptions.hpp>
 #include <cordage/join_handle.hpp>
+#include <cordage/strands/deferred.hpp>
 #include <cordage/strands/spawned.hpp>
 #include <cordage/sync/admission.hpp>
 
@@ -136,12 +137,7 @@ class scope_operation final : scope {
  public:
   static constexpr const char* name = "with_scope";
 
-  template <class G>
-  explicit scope_operation(std::in_place_t, const scope_options& options, G&& f)
-      : scope(options.max_concurrency), function_object_(std::forward<G>(f)) {}
-  // Movable until it is started.
-  scope_operation(scope_operation&& other)
-      : scope(other.admission_.limit()), function_object_(std::move(other.function_object_)) {}
+  scope_operation(const scope_options& options, F&& f) : scope(options.max_concurrency), function_object_(std::move(f)) {}
   ~scope_operation() = default;
 
   using scope::each_child;
@@ -196,13 +192,14 @@ class scope_operation final : scope {
 
 }  // namespace detail
 
-// Opens a scope for f(scope&); see the top of this file. f is stored in the operation, or referred to where it is an
-// lvalue.
+// Opens a scope for f(scope&); see the top of this file. f is stored.
 template <class F>
 [[nodiscard]] auto with_scope(F&& f) {
   static_assert(std::invocable<F&, scope&>, "with_scope: the function is called with a cordage::scope&");
   detail::require_safe_closure<F>();
-  return detail::scope_operation<std::decay_t<F>>(std::in_place, scope_options{}, std::forward<F>(f));
+  using function = std::decay_t<F>;
+  return detail::deferred<detail::scope_operation<function>, scope_options, function>(std::in_place, scope_options{},
+                                                                                      std::forward<F>(f));
 }
 
 // Throws std::invalid_argument for a max_concurrency of 0.
@@ -214,7 +211,9 @@ template <class F>
     detail::throw_exception<std::invalid_argument>(
         "a scope with a max_concurrency of 0",
         "cordage: scope_options.max_concurrency is 0, and no child could ever begin; leave it out for no limit");
-  return detail::scope_operation<std::decay_t<F>>(std::in_place, options, std::forward<F>(f));
+  using function = std::decay_t<F>;
+  return detail::deferred<detail::scope_operation<function>, scope_options, function>(std::in_place, options,
+                                                                                      std::forward<F>(f));
 }
 
 }  // namespace cordage
