@@ -54,12 +54,16 @@ void coroutine_base::save_exceptions() noexcept {
   mark(at_rest::in_catch);
 }
 
-void coroutine_base::rethrow() { std::rethrow_exception(std::exchange(failure_, nullptr)); }
+void coroutine_base::rethrow() {
+  const std::exception_ptr failure = std::exchange(failure_, nullptr);
+  if (unwound_by_other_ != nullptr && unwound_by_other_->under_way()) unwound_by_other_->throw_on();
+  std::rethrow_exception(failure);
+}
 
 void coroutine_base::unwind() {
   yields_ = nullptr;
   unwinding_over_ = nullptr;
-  throw_exception<stack_unwind>("a coroutine was destroyed, and without exceptions it cannot be unwound", *this);
+  throw_unwinding();
 }
 
 void coroutine_base::entry(void* self) {
@@ -69,7 +73,9 @@ void coroutine_base::entry(void* self) {
   catching_special<stack_unwind>([&] { coroutine.body(); },
                                  [&](stack_unwind& unwound) {
                                    // One of a fiber goes on through the coroutines on it.
-                                   if (!unwound.arrives_at(coroutine)) keep(std::current_exception());
+                                   if (unwound.arrives_at(coroutine)) return;
+                                   coroutine.unwound_by_other_ = &unwound;
+                                   keep(std::current_exception());
                                  },
                                  keep);
   coroutine.finished_ = true;

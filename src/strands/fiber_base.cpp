@@ -102,7 +102,7 @@ void fiber_base::unwind() {
       fiber.on->lower(fiber.unwinding_);
     };
   }
-  throw_exception<stack_unwind>("a fiber was stopped, and without exceptions it cannot be unwound", *this);
+  throw_unwinding();
 }
 
 }  // namespace cordage::detail

@@ -20,8 +20,10 @@
 
 #if defined(__cpp_exceptions) && CORDAGE_HOSTED
 #define CORDAGE_EXCEPTION_STATE_HEADER <cordage/context/exception_state_itanium.hpp>
+#define CORDAGE_THROW_IF_CAUGHT_HEADER <cordage/context/throw_if_caught_itanium.hpp>
 #else
 #define CORDAGE_EXCEPTION_STATE_HEADER <cordage/context/exception_state_none.hpp>
+#define CORDAGE_THROW_IF_CAUGHT_HEADER <cordage/context/throw_if_caught_plain.hpp>
 #endif
 
 #if defined(__x86_64__)

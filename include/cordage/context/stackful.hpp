@@ -69,8 +69,14 @@ class stackful {
 
   friend class stack_unwind;
 
+  // On its stack: throws stack_unwind. If code without unwind information hides the beginning from it, that is fatal, says so,
+  // and has unwound nothing.
+  void throw_unwinding();
+
   // The first on its thread.
   CORDAGE_RARELY_CALLED void set_up_thread() noexcept;
+
+  [[noreturn]] void cannot_be_unwound_from_here() const noexcept;
 
   static sanitizer_fiber& sanitizer_of(stackful& other) noexcept { return other.sanitizer_; }
 
@@ -108,6 +114,11 @@ class stack_unwind {
     over();
     return true;
   }
+
+  bool under_way() const noexcept { return whose_ != nullptr; }
+  // Where it is under way and was caught at the root of a stack that lies on the one it unwinds: goes on from whoever has
+  // entered that root, as stackful::throw_unwinding does.
+  void throw_on();
 
  private:
   friend class stackful;

@@ -168,6 +168,7 @@ class coroutine_base : public stackful {
   coroutine_base* outer_;      // the coroutine that has resumed this one; where last_resumed_ is this one there is none
   const void* yields_;         // the tag of the type; null while it is being unwound
   std::exception_ptr failure_;
+  stack_unwind* unwound_by_other_ = nullptr;  // what failure_ points to, where that unwinds the stack on which it lies
 
   static constinit thread_local coroutine_base* last_resumed_;
 };
