@@ -40,6 +40,7 @@
 //                 "stopping": false,                      it was asked to stop
 //                 "begun": true,
 //                 "waits_for": "with_scope",              null unless it waits, or is ready after a wait
+//                 "held_by": null,                        the id of the strand that has locked what it waits for
 //                 "began_with": null,                     the function of a task, where `awaits` is empty
 //                 "awaits": [{"kind": "coroutine", "fiber" or "stackful coroutine",
 //                             "name": null,               of fibers and stackful coroutines

@@ -33,6 +33,7 @@
 #include <cordage/sync/child_value.hpp>
 #include <cordage/sync/children.hpp>
 #include <cordage/sync/combinator.hpp>
+#include <cordage/sync/race.hpp>
 
 namespace cordage {
 
@@ -79,8 +80,26 @@ class when_all_operation final : public combinator {
   child_strand* failed_ = nullptr;
 };
 
-// What when_any and expect have in common.
-template <class Children>
+// What keeps the alternatives that can be kept from it from completing when another one has: see select.
+class decided_by_race {
+ public:
+  template <class Child>
+  void enter(Child& child) noexcept {
+    child.join(race_);
+  }
+  void decided() noexcept { race::claim(&race_); }
+
+ private:
+  race race_;
+};
+struct decided_by_end {
+  template <class Child>
+  void enter(Child&) noexcept {}
+  void decided() noexcept {}
+};
+
+// What when_any, select and expect have in common.
+template <class Children, class Decision = decided_by_end>
 class first_of : public combinator {
  public:
   template <class... Args>
@@ -100,27 +119,32 @@ class first_of : public combinator {
 
  private:
   void begin_children() override {
-    children_.each([this](auto& child) { this->begin_child(child); });
+    children_.each([this](auto& child) {
+      decision_.enter(child);
+      this->begin_child(child);
+    });
   }
   void judge(child_strand& child) noexcept override {
     if (child.how == fate::stopped) return;
     if (child.how == fate::exception && thrower_ == nullptr) thrower_ = &child;
     if (winner_ != nullptr) return;
     winner_ = &child;
+    decision_.decided();
     stop_children();
   }
 
+  [[no_unique_address]] Decision decision_;
   child_strand* thrower_ = nullptr;
 };
 
-template <class Children>
-class when_any_operation final : public first_of<Children> {
+template <class Children, class Decision>
+class when_any_operation final : public first_of<Children, Decision> {
   using values = typename Children::any_values;
 
  public:
-  static constexpr const char* name = "when_any";
+  static constexpr const char* name = std::is_same_v<Decision, decided_by_race> ? "select" : "when_any";
 
-  using first_of<Children>::first_of;
+  using first_of<Children, Decision>::first_of;
 
   auto get() -> std::conditional_t<Children::any_checked, result<values>, values> {
     this->throw_first_exception();
@@ -166,7 +190,11 @@ struct all_of {
 };
 struct any_of {
   template <class Children>
-  using operation = when_any_operation<Children>;
+  using operation = when_any_operation<Children, decided_by_end>;
+};
+struct selected {
+  template <class Children>
+  using operation = when_any_operation<Children, decided_by_race>;
 };
 template <std::size_t N>
 struct one_of {
@@ -263,6 +291,24 @@ template <class Range>
   requires detail::awaitable_range<Range>
 [[nodiscard]] auto when_any(Range&& range) {
   return detail::combination_of_range<detail::any_of, false, Range>(std::in_place, std::forward<Range>(range));
+}
+
+// The same as when_any, but of alternatives that would take something away only one does: of receive and send of a channel,
+// lock of a mutex, acquire of a semaphore, wait for an event. What loses has received, sent or locked nothing. An
+// alternative that is something else, a read or a timer, may complete in the same moment as another one; both are kept then.
+//
+//   auto [item, done, late] = co_await select(items.receive(), stop.wait(), sleep_for(1s));
+template <class... Xs>
+  requires(sizeof...(Xs) > 0 && (detail::awaitable_or_checked<Xs> && ...))
+[[nodiscard]] auto select(Xs&&... xs) {
+  return detail::combination<detail::selected, Xs...>(std::in_place, std::forward<Xs>(xs)...);
+}
+
+// The same for a range, of receives of many channels, say: a vector of optionals.
+template <class Range>
+  requires detail::awaitable_range<Range>
+[[nodiscard]] auto select(Range&& range) {
+  return detail::combination_of_range<detail::selected, false, Range>(std::in_place, std::forward<Range>(range));
 }
 
 // The value of alternative N, as a result: what it gave if that is no error, whatever became of the others; otherwise the

@@ -19,6 +19,7 @@ class category_type final : public std::error_category {
       case errc::lost_race: return "another alternative completed first";
       case errc::out_of_memory: return "out of memory";
       case errc::invalid_endpoint: return "not a numeric ADDRESS:PORT such as 127.0.0.1:80 or [::1]:80";
+      case errc::lagged: return "lagged behind: values were overwritten before they were received";
     }
     return "unknown error";
   }

@@ -87,6 +87,7 @@ struct seen_strand {
   strand* who;
   std::size_t parent = none;
   std::vector<std::size_t> children = {};
+  const strand* holder = nullptr;  // of what it waits for; perhaps none that is alive
   beginning began = {};
   chain awaits = {};
   dumped_strand told = {};
@@ -123,6 +124,10 @@ class collector final : onlooker {
       left.insert(left.end(), next.children.rbegin(), next.children.rend());
       all.push_back(std::move(next.told));
     }
+    for (std::size_t i = 0; i < strands_.size(); ++i) {
+      const auto holder = numbers_.find(strands_[i].holder);
+      if (holder != numbers_.end()) all[number[i] - 1].held_by = number[holder->second];
+    }
     return all;
   }
 
@@ -145,6 +150,8 @@ class collector final : onlooker {
     strands_[number].parent = at_;
     current().children.push_back(number);
   }
+
+  void held_by(const strand* holder) override { current().holder = holder; }
 
   void look() {
     strand& who = *current().who;

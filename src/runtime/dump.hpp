@@ -37,6 +37,7 @@ struct dumped_strand {
   // The innermost first. Where there are more than `first_codes` and `last_codes`, some were left out in between.
   std::vector<dumped_code> awaits = {};
   std::size_t left_out = 0;
+  std::size_t held_by = 0;  // the number of the strand that has what it waits for; 0 where that is not known
   std::size_t parent = 0;  // its number, from 1; 0 without one
   std::size_t depth = 0;
 };

@@ -60,6 +60,7 @@ void add_strand(std::string& json, const dumped_strand& one, std::size_t number)
   json += ", \"state\": " + quoted(name_of_state[static_cast<std::size_t>(one.state)]);
   json += ", \"stopping\": " + truth(one.stopping) + ", \"begun\": " + truth(one.begun);
   json += ", \"waits_for\": " + quoted_or_null(one.waits_for);
+  json += ", \"held_by\": " + (one.held_by == 0 ? "null" : std::to_string(one.held_by));
   json += ", \"began_with\": " + quoted_or_null(one.began_with);
   json += ", \"awaits\": [";
   for (std::size_t i = 0; i < one.awaits.size(); ++i) {

@@ -20,7 +20,8 @@ std::string quoted(std::string name) {
 
 std::string state_in_words(const dumped_strand& one) {
   switch (one.state) {
-    case dumped_state::waiting: return "waits for " + one.waits_for;
+    case dumped_state::waiting:
+      return "waits for " + one.waits_for + (one.held_by == 0 ? "" : ", held by " + std::to_string(one.held_by));
     case dumped_state::ready:
       if (!one.begun) return "is ready, has not begun";
       return one.waits_for.empty() ? "is ready" : "is ready, has waited for " + one.waits_for;

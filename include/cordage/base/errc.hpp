@@ -12,6 +12,7 @@ enum class errc {
   lost_race = 6,        // another alternative completed first
   out_of_memory = 7,    // a coroutine frame or a stack could not be allocated; equals std::errc::not_enough_memory
   invalid_endpoint = 8, // a text is no endpoint; equals std::errc::invalid_argument
+  lagged = 9,           // values of a broadcast were overwritten before they were received
 };
 
 }  // namespace cordage

@@ -22,13 +22,14 @@ enum class cancel_result : bool { withdrawn, too_late };
 // cancel()     between start and completion, on the executor where the wait began.
 // get()        once, after completion.
 //
-// Seven members are optional. attach(strand&), called before the others, is for operations that run code of their
+// Eight members are optional. attach(strand&), called before the others, is for operations that run code of their
 // own on the awaiting strand. stopped(), after completion, tells whether the operation was ended by a stop instead
 // of completing; then get() is not called. `static constexpr bool always_too_late = true` says that cancel() never
 // withdraws, so that a stop need not know of the wait. `static constexpr bool begins_when_stopped = true` says that a strand
 // that was stopped before begins it all the same, instead of stopping there. `static constexpr const char* name` is what
 // debuggers call it. described(), from start() on, is a text that says more: messages about its failure begin with it, and
-// dumps show it. each_child(f), from start() on, calls f with each strand that the operation consists of, for dumps.
+// dumps show it. each_child(f), from start() on, calls f with each strand that the operation consists of, for dumps;
+// held_by() gives the strand that has what is waited for, or null where that is not known.
 template <class Op>
 concept operation = requires(Op& op, resumable& node) {
   { op.ready() } -> std::same_as<bool>;

@@ -74,6 +74,12 @@ class inner_operation : wait {
     return under_way;
   }
 
+  // Before it begins: it is one of several of which only one is to complete, where it can be kept from that.
+  template <class Race>
+  void join([[maybe_unused]] Race& with) noexcept {
+    if constexpr (requires { op_.join(with); }) op_.join(with);
+  }
+
   outcome<value> ended;
 
  private:

@@ -44,17 +44,20 @@ class onlooker {
   virtual void described(std::string_view what) = 0;
   // A strand that the operation waits for and that began with it.
   virtual void child(strand& one) = 0;
+  // The strand that has what the operation waits for; it may have ended since, and is not to be touched.
+  virtual void held_by(const strand* holder) = 0;
 
  protected:
   ~onlooker() = default;
 };
 
-// What can be told of an operation that is under way: see operation.hpp on `described` and `each_child`.
+// What can be told of an operation that is under way: see operation.hpp on `described`, `each_child` and `held_by`.
 template <class Op>
 void show(Op& op, onlooker& to) {
   if constexpr (requires { std::string_view(op.described()); }) to.described(op.described());
   const auto child = [&to](strand& one) { to.child(one); };
   if constexpr (requires { op.each_child(child); }) op.each_child(child);
+  if constexpr (requires { to.held_by(op.held_by()); }) to.held_by(op.held_by());
 }
 
 }  // namespace cordage::detail

@@ -1,0 +1,165 @@
+// A channel without the type of its items: who waits at which end, and what lies between.
+//
+// Any thread. An item travels in a cell of its own: under the lock only the cell's address changes hands, so no code of
+// the item's type runs there.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include <cordage/base/intrusive_list.hpp>
+#include <cordage/base/intrusive_queue.hpp>
+#include <cordage/base/spin_lock.hpp>
+#include <cordage/sync/waiting_line.hpp>
+
+namespace cordage::detail {
+
+struct channel_cell {
+  channel_cell* next = nullptr;
+};
+
+// At either end. A sender comes with a cell and leaves without it, if the channel has taken it; a receiver leaves with one,
+// unless the channel is closed and empty.
+struct channel_end : place_in_line {
+  explicit channel_end(channel_cell* with = nullptr) noexcept : cell(with) {}
+  channel_end(channel_end&& other) noexcept
+      : place_in_line(std::move(other)), cell(std::exchange(other.cell, nullptr)) {}
+
+  channel_cell* cell;
+};
+
+class channel_core {
+ public:
+  explicit channel_core(std::size_t capacity) noexcept : capacity_(capacity) {}
+  channel_core(const channel_core&) = delete;
+  channel_core& operator=(const channel_core&) = delete;
+  ~channel_core() { expect_nobody(); }
+
+  // Whether it is settled at once: the channel has taken the cell, or, where the sender still has it, is closed.
+  bool try_send(channel_end& by) noexcept {
+    return settle([&](place_in_line*& served) { return send(by, served); });
+  }
+  // False: it is settled. Otherwise the node will be woken when it is.
+  bool wait_to_send(channel_end& by, resumable& node) noexcept {
+    return !settle([&](place_in_line*& served) { return send(by, served) || wait_in(senders_, by, node); });
+  }
+
+  // The same for a receiver: one that is left without a cell finds the channel closed.
+  bool try_receive(channel_end& by) noexcept {
+    return settle([&](place_in_line*& served) { return receive(by, served); });
+  }
+  bool wait_to_receive(channel_end& by, resumable& node) noexcept {
+    return !settle([&](place_in_line*& served) { return receive(by, served) || wait_in(receivers_, by, node); });
+  }
+
+  cancel_result leave(channel_end& by) noexcept {
+    const spin_guard held(lock_);
+    if (by.has_entered()) return cancel_result::too_late;
+    if (by.state == place_state::waiting) by.unlink();
+    return cancel_result::withdrawn;
+  }
+
+  void close() noexcept;
+
+  bool closed() noexcept {
+    const spin_guard held(lock_);
+    return closed_;
+  }
+  std::size_t size() noexcept {
+    const spin_guard held(lock_);
+    return size_;
+  }
+  std::size_t capacity() const noexcept { return capacity_; }
+
+  // For the destructor of the channel: what was never received, one after the other, then null.
+  channel_cell* take_left_over() noexcept { return cells_.empty() ? nullptr : &cells_.pop(); }
+
+ private:
+  using places = intrusive_list<place_in_line>;
+
+  // Each serves one at the other end at most, whom it wakes when the lock is free again.
+  template <class Act>
+  CORDAGE_ALWAYS_INLINE bool settle(Act&& act) noexcept {
+    place_in_line* served = nullptr;
+    lock_.lock();
+    const bool settled = act(served);
+    lock_.unlock();
+    if (served != nullptr) wake(*served->node);
+    return settled;
+  }
+
+  bool send(channel_end& by, place_in_line*& served) noexcept {
+    if (closed_) [[unlikely]] return enter(by);
+    if (!receivers_.empty()) {
+      if (channel_end* const to = partner_of(by, receivers_); to != nullptr) {
+        to->cell = std::exchange(by.cell, nullptr);
+        served = to;
+        return true;
+      }
+    }
+    if (size_ >= capacity_ || !enter(by)) return false;
+    put(by);
+    return true;
+  }
+
+  bool receive(channel_end& by, place_in_line*& served) noexcept {
+    if (size_ != 0) {
+      if (!enter(by)) return false;
+      by.cell = &cells_.pop();
+      --size_;
+      if (!senders_.empty()) serve_sender(served);
+      return true;
+    }
+    if (!senders_.empty()) {
+      if (channel_end* const from = partner_of(by, senders_); from != nullptr) {
+        by.cell = std::exchange(from->cell, nullptr);
+        served = from;
+        return true;
+      }
+    }
+    return closed_ && enter(by);
+  }
+
+  // There is room for the one who waits longest.
+  void serve_sender(place_in_line*& served) noexcept {
+    channel_end nobody;
+    channel_end* const from = partner_of(nobody, senders_);
+    if (from == nullptr) return;
+    put(*from);
+    served = from;
+  }
+
+  void put(channel_end& from) noexcept {
+    cells_.push(*std::exchange(from.cell, nullptr));
+    ++size_;
+  }
+
+  // One that has lost its race already waits like any other, until its select withdraws it.
+  static bool enter(channel_end& by) noexcept {
+    if (!race::claim(by.racing)) return false;
+    by.state = place_state::entered;
+    return true;
+  }
+
+  static bool wait_in(places& line, channel_end& by, resumable& node) noexcept {
+    by.node = &node;
+    line.push_back(by);
+    return false;
+  }
+
+  // Who waits longest at the other end and has not lost a race meanwhile; both have entered then. Those that have lost are
+  // no longer in the way: their selects withdraw them.
+  static channel_end* partner_of(channel_end& by, places& waiting) noexcept;
+
+  void expect_nobody() noexcept;
+
+  spin_lock lock_;
+  bool closed_ = false;
+  const std::size_t capacity_;
+  std::size_t size_ = 0;  // of cells_
+  intrusive_queue<channel_cell> cells_;
+  places senders_;    // while there is room: only such as have lost a race
+  places receivers_;  // while there are cells: only such as have lost a race
+};
+
+}  // namespace cordage::detail
