@@ -34,6 +34,16 @@ struct runtime_options {
   // runtime, when somebody does. SIGUSR1 say; 0 for none. Runtimes that have the same signal each write theirs. What the
   // signal did before is restored when the last of them is destroyed. Not one of a signal_set.
   int dump_signal = 0;
+  // For tests, and to find out why a program hangs: where nothing can run any more, no timer and no I/O is under way, and
+  // strands wait all the same, these are stopped and run throws deadlock_error. Not for a runtime whose strands are woken by
+  // other threads, which it cannot foresee.
+  bool fail_on_deadlock = false;
+};
+
+// What run throws for runtime_options::fail_on_deadlock. what() is the dump: which strands waited, for what, and who held
+// it; see dump.hpp.
+class deadlock_error : public std::runtime_error {
+  using runtime_error::runtime_error;
 };
 
 namespace detail {

@@ -159,7 +159,7 @@ class collector final : onlooker {
     const fiber_base* const its_fiber = current().began.fiber;
     current().told = {.kind = who.kind(),
                       .state = dumped_state::waiting,
-                      .stopping = who.stopping(),
+                      .stopping = who.stop_requested(),
                       .begun = current().began.begun || who.has_ended(),
                       .name = its_fiber != nullptr ? name_of(*its_fiber) : std::string(who.given_name())};
     if (wait* const on = who.waiting_on; on != nullptr) {

@@ -12,6 +12,9 @@
 namespace cordage {
 namespace detail {
 
+constexpr std::string_view deadlock_message =
+    "deadlock: nothing can run, nothing is under way, and yet there are strands that wait\n";
+
 class runtime_core final : public strand_group {
  public:
   runtime_core(backend_kind backend, virtual_clock* clock) : its_worker(*this, make_poller(backend), clock) {
@@ -69,6 +72,10 @@ class runtime_core final : public strand_group {
     return format == dump_format::json ? as_json(seen) : as_text(seen);
   }
 
+  void fail_on_deadlock() noexcept {
+    its_worker.when_stuck([](runtime_core& self) noexcept { self.fail_if_somebody_waits(); });
+  }
+
   // Once.
   void dump_at(int signal) { dump_signal_.emplace(signal, dump_node_); }
 
@@ -111,6 +118,18 @@ class runtime_core final : public strand_group {
     core.dump_signal_->received();
     catching([&] { write_to_standard_error(as_text(core.look(the_loop))); },
              [](std::exception_ptr) { complain({"there is no memory for a dump"}); });
+  }
+
+  // Nothing can run. A strand that is on its way from another thread will.
+  void fail_if_somebody_waits() noexcept {
+    if (live() == 0 || arriving_.load(memory_order_relaxed) != 0) return;
+    std::string text;
+    catching([&] { text = as_text(look({false, nullptr})); },
+             [](std::exception_ptr) { fatal("deadlock, and there is no memory for a dump"); });
+    if (stopping()) fatal({"deadlock of strands that were asked to stop, but shield their waits\n", text});
+    if (!config::exceptions) fatal({deadlock_message, text});
+    first_failure_ = failure(std::make_exception_ptr(deadlock_error("cordage: " + (std::string(deadlock_message) + text))));
+    stop_children();
   }
 
   void report(const failure& failed) noexcept {
@@ -181,6 +200,7 @@ runtime::runtime(const runtime_options& options) {
         "runtime_options.workers has to be 1",
         "cordage: runtime_options.workers has to be 1; this version has one worker");
   core_ = std::make_unique<detail::runtime_core>(chosen_backend(options.backend), options.clock);
+  if (options.fail_on_deadlock) core_->fail_on_deadlock();
   if (options.dump_signal != 0) core_->dump_at(options.dump_signal);
 }
 

@@ -77,12 +77,18 @@ void worker::look_outside() noexcept {
 // Nothing is ready: announce it, sleep until an event, the next timer or a node from outside.
 void worker::park() noexcept {
   if (timers_.is_virtual() && let_time_pass()) [[unlikely]] return;
+  if (stuck_ != nullptr && is_stuck()) [[unlikely]] stuck_(owner_);
   const bool announced = inbox_.announce_parking();
   if (announced) poller_->poll(timers_.next());
   const bool arrived = inbox_.take(ready_);
   if (announced && arrived) ++unparks_owed_;
   polled_ = timers_.now();
   timers_.advance(polled_);
+}
+
+// Nothing is ready, and nothing will be that this worker knows of.
+bool worker::is_stuck() noexcept {
+  return inbox_.empty() && timers_.next() == time_point::max() && !poller_->waits_for_events();
 }
 
 // Virtual time passes when nothing is ready and nothing has come from outside. False if no timer waits for that.

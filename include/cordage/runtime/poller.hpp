@@ -24,6 +24,9 @@ class poller {
   // Ends a poll that is waiting, or the next one. From anywhere, a signal handler included.
   virtual void unpark() noexcept = 0;
 
+  // Whether any operation waits here for something to happen outside. The worker's thread; looks at every descriptor.
+  virtual bool waits_for_events() const noexcept = 0;
+
   // As it stands in backend_kind.
   virtual std::string_view name() const noexcept = 0;
 };

@@ -48,6 +48,11 @@ class worker final : public executor, public list_hook<worker> {
   void run(const bool& finished);
 
   runtime_core& owner() noexcept { return owner_; }
+
+  // Calls `stuck` whenever the worker is about to park although nothing but another thread could unpark it. Before run.
+  using stuck_handler = void (*)(runtime_core&) noexcept;
+  void when_stuck(stuck_handler stuck) noexcept { stuck_ = stuck; }
+
   poller& its_poller() noexcept { return *poller_; }
 
   // For whoever looks, on the worker: what has its turn after the nodes that were taken from the queue with the one that
@@ -68,10 +73,12 @@ class worker final : public executor, public list_hook<worker> {
   void look_outside() noexcept;
   void park() noexcept;
   bool let_time_pass() noexcept;
+  bool is_stuck() noexcept;
 
   runtime_core& owner_;
   timer_wheel timers_;
   std::unique_ptr<poller> poller_;
+  stuck_handler stuck_ = nullptr;
   // When the poller was last looked at. At first long ago, but not time_point::min(): no difference could tell.
   time_point polled_{};
   std::uint32_t unparks_owed_ = 0;  // how often somebody found the worker parked and undertook to unpark it

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -154,6 +155,12 @@ int epoll_backend::wait(void* into, int capacity, time_point deadline) noexcept 
   constexpr std::int64_t longest_ms = 1'000'000'000;
   const std::int64_t ms = (nanoseconds + 999'999) / 1'000'000;
   return ::epoll_wait(epoll_.get(), events, capacity, static_cast<int>(ms < longest_ms ? ms : longest_ms));
+}
+
+bool epoll_backend::waits_for_events() const noexcept {
+  return std::ranges::any_of(slots_, [](const slot& each) {
+    return each.tenant != nullptr && !(each.tenant->readers.empty() && each.tenant->writers.empty());
+  });
 }
 
 void epoll_backend::unpark() noexcept {

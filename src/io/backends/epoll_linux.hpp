@@ -25,6 +25,7 @@ class epoll_backend final : public backend {
 
   void poll(time_point deadline) noexcept override;
   void unpark() noexcept override;
+  bool waits_for_events() const noexcept override;
   std::string_view name() const noexcept override { return "epoll"; }
   bool submit(io_operation& op) noexcept override;
   cancel_result cancel(io_operation& op) noexcept override;
