@@ -347,6 +347,114 @@ cordage::task<> show_what_runs() {
 }
 // [/dump]
 
+// [channel]
+cordage::task<> talk() {
+  cordage::channel<std::string> lines(16);                        // as many may be under way
+  auto produce = [&]() -> cordage::task<> {
+    for (const char* line : {"one", "two", "three"}) co_await !lines.send(line);
+    lines.close();
+  };
+  auto consume = [&] {                                            // on a fiber
+    while (auto line = cordage::await(lines.receive())) std::printf("%s ", line->c_str());
+    std::printf("and no more\n");
+  };
+  co_await cordage::when_all(produce(), cordage::fiber{consume});
+}
+// [/channel]
+
+// [select]
+cordage::task<> whichever_comes_first(cordage::channel<int>& orders, cordage::manual_reset_event& closing_time) {
+  for (;;) {
+    auto [order, closing, nobody] =
+        co_await cordage::select(orders.receive(), closing_time.wait(), cordage::sleep_for(1h));
+    if (order) std::printf("order %d\n", order->value());
+    if (closing || nobody) co_return;
+  }
+}
+// [/select]
+
+cordage::task<> selecting() {
+  cordage::channel<int> orders(4);
+  cordage::manual_reset_event closing_time;
+  auto customers = [&]() -> cordage::task<> {
+    co_await !orders.send(1);
+    co_await !orders.send(2);
+    while (orders.size() != 0) co_await cordage::yield_now();
+    closing_time.set();
+  };
+  co_await cordage::when_all(whichever_comes_first(orders, closing_time), customers());
+}
+
+// [mutex]
+cordage::task<> append(cordage::mutex& alone, std::string& text, std::string_view word) {
+  auto held = co_await alone.lock();                              // in a fiber: await(alone.lock())
+  text += word;
+  co_await cordage::yield_now();                                  // may wait while it holds it
+  text += ' ';
+}
+
+cordage::task<> in_turn() {
+  cordage::mutex alone;
+  std::string text;
+  co_await cordage::when_all(append(alone, text, "first"), append(alone, text, "second"));
+  std::printf("%s\n", text.c_str());
+}
+// [/mutex]
+
+// [guarded]
+cordage::task<> fill(cordage::guarded<int>& level) {
+  for (int i = 0; i < 3; ++i) {
+    auto held = co_await level.lock();
+    ++*held;
+  }                                                               // unlocked: who waits for what is true now has it
+}
+
+cordage::task<> wait_until_full() {
+  cordage::guarded level(0);
+  auto filling = cordage::spawn(fill, std::ref(level));
+  auto held = co_await level.wait_until([](int now) { return now == 3; });
+  std::printf("full at %d\n", *held);
+}
+// [/guarded]
+
+// [broadcast]
+cordage::task<> listen(cordage::broadcast<std::string>::receiver news) {
+  for (;;) {
+    const cordage::result<std::string> next = co_await news.receive();
+    if (next) std::printf("%s\n", next->c_str());
+    if (!next && next.error() == cordage::errc::lagged) std::printf("missed %d\n", static_cast<int>(news.missed()));
+    if (!next && next.error() == cordage::errc::closed) co_return;
+  }
+}
+
+cordage::task<> spread_the_news() {
+  cordage::broadcast<std::string> news(2);                        // keeps the two newest
+  auto listener = cordage::spawn(listen, news.subscribe());
+  for (const char* each : {"old", "recent", "new"}) news.send(each);   // never waits
+  news.close();
+  (void)co_await listener;
+}
+// [/broadcast]
+
+// [deadlock]
+void find_the_deadlock() {
+  cordage::mutex left, right;
+  auto take = [](cordage::mutex& first, cordage::mutex& second) -> cordage::task<> {
+    auto one = co_await first.lock();
+    co_await cordage::yield_now();
+    auto other = co_await second.lock();
+  };
+  cordage::runtime runtime({.fail_on_deadlock = true});
+  runtime.spawn({.name = "alice"}, take, std::ref(left), std::ref(right));
+  runtime.spawn({.name = "bob"}, take, std::ref(right), std::ref(left));
+  try {
+    runtime.run(cordage::yield_now());
+  } catch (const cordage::deadlock_error& e) {
+    std::printf("%s", e.what());
+  }
+}
+// [/deadlock]
+
 cordage::task<> everything() {
   co_await print_sum();
   co_await print_powers();
@@ -364,6 +472,11 @@ cordage::task<> everything() {
   co_await in_any_case();
   co_await stopped_from_elsewhere();
   co_await serve_request("4711");
+  co_await talk();
+  co_await selecting();
+  co_await in_turn();
+  co_await wait_until_full();
+  co_await spread_the_news();
   co_await show_what_runs();
   co_await ask_an_echo();
   co_await serve_one_greeting();
@@ -373,6 +486,7 @@ cordage::task<> everything() {
 
 int main() try {
   a_year_in_a_moment();
+  find_the_deadlock();
   cordage::run(everything());
   return 0;
 } catch (const std::exception& e) {
