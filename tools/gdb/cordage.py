@@ -19,6 +19,7 @@ from gdb.unwinder import Unwinder, register_unwinder
 ROOT_OF_STACK = "cordage_stack_root"
 # Functions that `cordage bt` leaves out at both ends of a stack; gdb does not yet demangle what has constraints.
 OWN_NAMES = ("cordage::", "_ZN7cordage", "_ZZN7cordage", "non-virtual thunk to cordage::")
+INNER_OPERATION = ("cordage::detail::inner_operation<", "_ZN7cordage6detail15inner_operationI")
 NO_CODE = 15  # smaller addresses are marks; see coroutine_base::at_rest
 OWN_FILES = r"/include/cordage/|/src/(context|strands|sync|runtime|io|net)/[a-z_0-9]+\.cpp$"
 STANDARD_NAMES = ("std::", "_ZSt", "_ZNSt")
@@ -330,14 +331,18 @@ class World:
             return self.whose(link.derived("detail::waiting_root")["waiter_"])
         if at.contains(at.whole["on"].address):  # spawned, with its strand; not awaited
             return None
-        return self.whose(at.whole.derived("detail::waited_for_fiber")["waiter"])
+        return self.whose(at.whole.derived("detail::waited_for_fiber")["waiter"]["node"])
 
     def whose(self, node):
         """The fiber or the coroutine that waits with a node, a resumable or a wait."""
         as_resumable = node.base("resumable")
         if as_resumable in self.fiber_of:
             return self.fiber_of[as_resumable]
-        if "awaiter<" not in symbol_at(as_resumable["run"]):
+        run = symbol_at(as_resumable["run"])
+        if run.startswith(INNER_OPERATION):
+            inner = as_resumable.derived("detail::inner_node")
+            return self.whose(inner["waiter"]["node"]) if "inner_node" in run else None
+        if "awaiter<" not in run:
             return None
         return CoroutineFrame(node.derived(f"detail::coroutine_node<{node.kind}>")["waiter_"].word())
 
