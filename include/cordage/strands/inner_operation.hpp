@@ -49,6 +49,8 @@ class inner_operation : protected Node {
   using operation_type = std::remove_reference_t<Kept>;
   static constexpr bool withdrawable = can_be_withdrawn<operation_type>;
 
+  Kept op_;  // right behind the node, where debuggers look for it
+
  public:
   using value = decltype(std::declval<operation_type&>().get());
 
@@ -154,7 +156,6 @@ class inner_operation : protected Node {
   }
   static constexpr wait_type its_type{cancel, stopped, nullptr, operation_name<operation_type>, shown};
 
-  Kept op_;
   strand* on_ = nullptr;
 };
 
