@@ -112,8 +112,11 @@ class advance_operation : public waiting_root {
           "cordage: an async_generator begins once, is advanced by one strand at a time, and not past its end");
     return false;
   }
-  bool start(resumable& node) noexcept { return advance(node); }
-  bool start(unstoppable_node& node) noexcept { return advance(node); }
+  bool start(waiting_node by) noexcept {
+    child = std::exchange(of_.frame_, nullptr);
+    of_.begun_ = true;
+    return run_child(its_promise(), by);
+  }
 
   typename async_generator<T>::iterator get() {
     promise& at = its_promise();
@@ -127,12 +130,6 @@ class advance_operation : public waiting_root {
   }
 
  private:
-  template <class Node>
-  bool advance(Node& node) noexcept {
-    child = std::exchange(of_.frame_, nullptr);
-    of_.begun_ = true;
-    return run_child(its_promise(), node);
-  }
   promise& its_promise() const noexcept { return std::coroutine_handle<promise>::from_address(child.address()).promise(); }
 
   async_generator<T>& of_;

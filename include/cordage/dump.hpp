@@ -13,9 +13,10 @@
 //    4    fiber "peer" waits for read_some 127.0.0.1:7007
 //         in read_header(cordage::tcp::stream&)
 //
-// A strand that waits is followed by what it is in, the innermost first, each awaited by the next; functions of this
-// library are left out where there are others. Strands that belong to one that waits for them (with_scope, when_all,
-// serve) stand below it, indented. Equal lines in a row are one, with their number, and of very long chains the middle is left out.
+// A strand that waits is followed by what it is in, the innermost first, each awaited by the next, through shield, shield_for,
+// as_result and both parts of finally; functions of this library are left out where there are others. Strands that belong to
+// one that waits for them (with_scope, serve, when_all and the other combinators) stand below it, indented. Equal lines in a
+// row are one, with their number, and of very long chains the middle is left out.
 //
 // Functions are found in the program's own symbols, debug information is not needed; where they were stripped
 // `program+0x1234` stands for one, as addr2line takes it.
@@ -37,7 +38,7 @@
 //                 "kind": "task" or "fiber",
 //                 "name": "refresh",                      null without one
 //                 "state": "waiting",                     as above
-//                 "stopping": false,                      it was asked to stop
+//                 "stopping": false,                      it was asked to stop, also where a shield is up
 //                 "begun": true,
 //                 "waits_for": "with_scope",              null unless it waits, or is ready after a wait
 //                 "held_by": null,                        the id of the strand that has locked what it waits for

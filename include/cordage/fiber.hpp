@@ -185,14 +185,12 @@ class waited_for_fiber : public fiber_base {
  public:
   using fiber_base::fiber_base;
 
-  waiting_node awaited_by() noexcept override { return {waiter, by_coroutine}; }
+  waiting_node awaited_by() noexcept override { return waiter; }
 
-  // Both set when it is launched.
-  resumable* waiter;
-  bool by_coroutine;
+  waiting_node waiter;  // set when it is launched
 
  protected:
-  void ended() noexcept override { wake(*waiter); }
+  void ended() noexcept override { wake(*waiter.node); }
 };
 
 template <class R>
@@ -239,8 +237,11 @@ class fiber_operation {
 
   void attach(strand& on) noexcept { on_ = &on; }
   bool ready() const noexcept { return false; }
-  bool start(resumable& node) noexcept { return launch(node, false); }
-  bool start(unstoppable_node& node) noexcept { return launch(node, true); }
+  bool start(waiting_node by) noexcept {
+    fiber_->waiter = by;
+    fiber_->launch(*on_);
+    return true;
+  }
   // The fiber's innermost wait is what a stop withdraws; one that has not begun begins and stops at its first wait.
   static constexpr bool always_too_late = true;
   cancel_result cancel() noexcept { return cancel_result::too_late; }
@@ -248,13 +249,6 @@ class fiber_operation {
   R get() { return fiber_->value.take(); }
 
  private:
-  bool launch(resumable& node, bool by_coroutine) noexcept {
-    fiber_->waiter = &node;
-    fiber_->by_coroutine = by_coroutine;
-    fiber_->launch(*on_);
-    return true;
-  }
-
   fiber_pointer<R> fiber_;
   strand* on_ = nullptr;
 };

@@ -34,9 +34,10 @@ piece_of_code coroutine_at(std::coroutine_handle<> frame) noexcept {
   return {.frame = frame, .promise = &std::coroutine_handle<promise_base>::from_address(frame.address()).promise()};
 }
 
-piece_of_code whose(const waiting_node& waits) noexcept {
+piece_of_code whose(waiting_node waits) noexcept {
+  while (waits.kind == waiter_kind::inner_operation) waits = static_cast<inner_node&>(*waits.node).waiter;
   if (waits.node == nullptr) return {};
-  if (waits.is_a_coroutines) return coroutine_at(static_cast<unstoppable_node&>(*waits.node).waiter_);
+  if (waits.kind == waiter_kind::coroutine) return coroutine_at(static_cast<unstoppable_node&>(*waits.node).waiter_);
   return {.fiber = fiber_base::waiting_with(*waits.node)};
 }
 
@@ -143,6 +144,7 @@ class collector final : onlooker {
   void waits(const piece_of_code& waiter) override {
     for (piece_of_code at = waiter; at.frame || at.fiber != nullptr; at = awaiting(at)) current().awaits.add(at);
   }
+  void waits(const waiting_node& waiter) override { waits(whose(waiter)); }
   void described(std::string_view what) override { current().told.waits_for = what; }
   void child(strand& one) override {
     const std::size_t number = number_of(one);

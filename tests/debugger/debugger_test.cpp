@@ -114,6 +114,25 @@ TEST(debugger, goes_from_tasks_to_fibers_and_back) {
                        {"#0 ", "deep_in_a_fiber", "#1 ", "deep_in_a_fiber", "awaits_a_fiber()"}));
 }
 
+TEST(debugger, goes_on_through_what_decides_about_a_stop) {
+  EXPECT_TRUE(in_order(backtrace_of("task       shielded"), {"task \"shielded\": waits for sleep\n", "#0 ", "innermost_task() at ",
+                                                             "#1 ", "awaits_a_task", "#2 ", "shields_a_fiber() at "}));
+}
+
+// Each says for which number it is.
+TEST(debugger, lists_the_children_of_combinators) {
+  const std::string parent = number_of(list(), "task       children  ");
+  EXPECT_TRUE(listed("task", "children", "waits for with_timeout  in (anonymous namespace)::waits_for_children()"));
+  const std::string inner = "waits for when_all  in (anonymous namespace)::waits_in_children()  for ";
+  EXPECT_TRUE(listed("task", "unnamed", inner + parent));
+  const std::string of_inner = "  for " + number_of(list(), inner);
+  EXPECT_TRUE(listed("task", "unnamed", "waits for sleep  in (anonymous namespace)::outermost_task()" + of_inner));
+  EXPECT_TRUE(listed("task", "unnamed", "waits for sleep  in (anonymous namespace)::middle_task()" + of_inner));
+  EXPECT_TRUE(in_order(backtrace_of("middle_task()" + of_inner), {"#0 ", "innermost_task() at ", "#1 ", "middle_task() at "}));
+  const std::string fiber = number_of(list(), "fiber      children of a fiber  ");
+  EXPECT_TRUE(listed("task", "unnamed", "waits for sleep  in (anonymous namespace)::innermost_task()  for " + fiber));
+}
+
 TEST(debugger, shows_the_locals_of_a_selected_coroutine) {
   const std::string number = number_of(list(), "coroutine  by hand");
   EXPECT_TRUE(in_order(told_by_gdb({"cordage select " + number, "info locals", "cordage select", "bt 1"}),
@@ -125,8 +144,8 @@ TEST(debugger, walks_from_what_runs_through_its_resumers) {
 }
 
 TEST(debugger, says_what_numbers_there_are) {
-  EXPECT_TRUE(in_order(told_by_gdb({"cordage bt 99"}), {"give a number from 1 to 16"}));
-  EXPECT_TRUE(in_order(told_by_gdb({"cordage bt x"}), {"give a number from 1 to 16"}));
+  EXPECT_TRUE(in_order(told_by_gdb({"cordage bt 99"}), {"give a number from 1 to 25"}));
+  EXPECT_TRUE(in_order(told_by_gdb({"cordage bt x"}), {"give a number from 1 to 25"}));
 }
 
 // Guards by advice make gdb's own generate-core-file give up a mapping at its first guard; the kernel's are whole.

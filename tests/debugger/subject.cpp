@@ -53,6 +53,13 @@ cordage::task<> in_a_scope() {
   });
 }
 
+cordage::task<> waits_in_children() { co_await cordage::when_all(outermost_task(), cordage::shield_for(0s, middle_task())); }
+cordage::task<> waits_for_children() {
+  (void)co_await cordage::shield_for(0s, cordage::with_timeout(24h, cordage::finally(waits_in_children(), [] {})));
+}
+void waits_for_children_on_a_fiber() { cordage::await(cordage::when_all(innermost_task())); }
+cordage::task<> shields_a_fiber() { (void)co_await cordage::as_result(cordage::shield_for(0s, cordage::fiber{awaits_a_task})); }
+
 cordage::task<> program() {
   auto named = [](const char* name, auto f, auto... arguments) {
     return cordage::spawn(cordage::spawn_options{.name = name}, f, arguments...);
@@ -63,10 +70,13 @@ cordage::task<> program() {
   auto other_way = named("fiber in a task", awaits_a_fiber);
   auto with_coroutine = named("with coroutine", waits_in_a_coroutine);
   auto scope = named("scope", in_a_scope);
+  auto children = named("children", waits_for_children);
+  auto of_a_fiber = named("children of a fiber", waits_for_children_on_a_fiber);
+  auto shielded = named("shielded", shields_a_fiber);
   cordage::coroutine<int> by_hand{cordage::stack_options{.name = "by hand"}, yields, 41};
   by_hand.resume();
   cordage::coroutine<int> fresh{cordage::stack_options{.name = "fresh"}, yields, 1};
-  for (int i = 0; i < 4; ++i) co_await cordage::yield_now();
+  for (int i = 0; i < 6; ++i) co_await cordage::yield_now();
   co_await cordage::fiber{cordage::fiber_options{.name = "stops here"}, [] {
                             cordage::coroutine<int> outer{cordage::stack_options{.name = "outer"}, resumes_another};
                             outer.resume();
@@ -77,6 +87,9 @@ cordage::task<> program() {
   other_way.request_stop();
   with_coroutine.request_stop();
   scope.request_stop();
+  children.request_stop();
+  of_a_fiber.request_stop();
+  shielded.request_stop();
 }
 
 }  // namespace

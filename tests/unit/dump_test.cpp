@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdio>
 #include <coroutine>
-#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -18,55 +17,19 @@
 
 #include <cordage/cordage.hpp>
 
+#include "dumps.hpp"
 #include "manual_operation.hpp"
 
 namespace {
 
 using namespace cordage;
 using namespace std::chrono_literals;
-
-// A few lines that stand in the text in this order and next to each other, whatever their indentation and numbers are.
-testing::AssertionResult has_lines(const std::string& text, const std::vector<std::string>& lines) {
-  std::string bare;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    std::size_t begin = text.find_first_not_of(" 0123456789", at);
-    bare += text.substr(begin, end - begin) + '\n';
-    at = end + 1;
-  }
-  std::string together = "\n";
-  for (const std::string& line : lines) together += line + '\n';
-  if (("\n" + bare).find(together) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "no" << together << "in\n" << text;
-}
+using namespace support;
 
 std::size_t count(std::string_view text, std::string_view what) {
   std::size_t found = 0;
   for (std::size_t at = 0; (at = text.find(what, at)) != text.npos; at += what.size()) ++found;
   return found;
-}
-
-// Runs what is to be seen, and gives a dump of it that is made when everything waits.
-template <class... Strands>
-std::string seen_of(dump_format format, Strands... begin) {
-  runtime rt;
-  std::string seen;
-  auto look = [&]() -> task<> {
-    std::vector<std::function<void()>> starts{begin...};
-    for (auto& each : starts) each();
-    co_await sleep_for(1ms);
-    seen = dump(format);
-    rt.request_stop();
-  };
-  try {
-    rt.run(look());
-  } catch (const stopped_error&) {
-  }
-  return seen;
-}
-template <class... Strands>
-std::string seen_of(Strands... begin) {
-  return seen_of(dump_format::text, begin...);
 }
 
 task<> innermost() { co_await sleep_for(24h); }

@@ -8,7 +8,8 @@
 
 Reads memory and nothing else, so the program may be stopped anywhere. Needs the debug information of the library and of
 the program (-g). Fibers and coroutines are found in the slabs that hold all stacks (src/context/slab.hpp), tasks in the
-groups of their workers (include/cordage/strands/strand_group.hpp).
+groups of their workers (include/cordage/strands/strand_group.hpp), the children of combinators in the operation
+that their parent waits for.
 """
 
 import re
@@ -19,6 +20,8 @@ from gdb.unwinder import Unwinder, register_unwinder
 ROOT_OF_STACK = "cordage_stack_root"
 # Functions that `cordage bt` leaves out at both ends of a stack; gdb does not yet demangle what has constraints.
 OWN_NAMES = ("cordage::", "_ZN7cordage", "_ZZN7cordage", "non-virtual thunk to cordage::")
+COMBINATORS = ("when_all", "when_any", "with_timeout", "with_stop")
+INNER_OPERATION = ("cordage::detail::inner_operation<", "_ZN7cordage6detail15inner_operationI")
 NO_CODE = 15  # smaller addresses are marks; see coroutine_base::at_rest
 OWN_FILES = r"/include/cordage/|/src/(context|strands|sync|runtime|io|net)/[a-z_0-9]+\.cpp$"
 STANDARD_NAMES = ("std::", "_ZSt", "_ZNSt")
@@ -231,8 +234,9 @@ class Task:
     kind = "task"
     stopping, ended = 1, 2  # bits of the strand's word
 
-    def __init__(self, strand):
+    def __init__(self, strand, parent=None):
         self.strand = strand
+        self.parent = parent  # the strand whose combinator it is part of
         self.name = text_of(strand["name_"]) if strand["name_"] else "unnamed"
 
     def state(self, world):
@@ -248,7 +252,11 @@ class Task:
 
     def place(self, world):
         chain = self.chain(world)
-        return "in " + chain[-1].function() if chain else ""
+        outermost = chain[-1] if chain else None
+        place = "in " + outermost.function() if isinstance(outermost, CoroutineFrame) else ""
+        if outermost is not None and not place:
+            place = outermost.place(world)
+        return f"{place}  for {world.number_of_strand(self.parent)}".strip() if self.parent else place
 
 
 class CoroutineFrame:
@@ -276,8 +284,47 @@ class World:
     def __init__(self):
         self.stackfuls = list(self.find_stackfuls())
         self.fiber_of = {f.whole.base("resumable"): f for f in self.stackfuls if f.kind == "fiber"}
-        self.tasks = [Task(strand) for strand in self.find_strands() if strand["kind_"] == "task"]
+        strands = [(strand, None) for strand in self.find_strands()]
+        for strand, _ in strands:  # grows meanwhile
+            strands += [(child, strand) for child in self.children_of(strand)]
+        self.tasks = [Task(*each) for each in strands if each[0]["kind_"] == "task"]
         self.all = self.stackfuls + self.tasks
+
+    def number_of_strand(self, strand):
+        """A spawned fiber's strand lies on its stack."""
+        return next((number for number, each in enumerate(self.all, 1) if
+                     (each.strand == strand if isinstance(each, Task) else each.contains(strand.address))), 0)
+
+    def children_of(self, strand):
+        """Those of the combinator that it waits for; they are in no group."""
+        wait = strand["waiting_on"]
+        if not wait or wait["type"]["waits_for"].string() not in COMBINATORS:
+            return
+        combinator = self.operation_of(wait)
+        child = combinator["first_"] if combinator else None
+        while child:
+            yield child.base("detail::strand")
+            child = child["next_child"]
+
+    def operation_of(self, wait):
+        """The combinator that is waited for with the node; None where it is not found: it begins with its vtable."""
+        as_resumable = wait.base("resumable")
+        run = symbol_at(as_resumable["run"])
+        if as_resumable in self.fiber_of:
+            at = int(self.fiber_of[as_resumable].whole["operation"])
+        elif run.startswith(INNER_OPERATION):
+            at = wait.address + type_of("detail::inner_node" if "inner_node" in run else "detail::wait").sizeof
+        else:
+            at = wait.address + type_of("detail::coroutine_node<cordage::detail::wait>").sizeof
+        try:
+            for _ in range(2):  # it may be kept as a reference
+                first_word = int(gdb.Value(at).cast(gdb.lookup_type("unsigned long").pointer()).dereference())
+                if symbol_at(first_word).startswith(("vtable for ", "_ZTV")):
+                    return Object(at, "detail::combinator")
+                at = first_word
+        except gdb.MemoryError:
+            pass
+        return None
 
     def numbered(self, text):
         if not self.all:
@@ -330,14 +377,18 @@ class World:
             return self.whose(link.derived("detail::waiting_root")["waiter_"])
         if at.contains(at.whole["on"].address):  # spawned, with its strand; not awaited
             return None
-        return self.whose(at.whole.derived("detail::waited_for_fiber")["waiter"])
+        return self.whose(at.whole.derived("detail::waited_for_fiber")["waiter"]["node"])
 
     def whose(self, node):
         """The fiber or the coroutine that waits with a node, a resumable or a wait."""
         as_resumable = node.base("resumable")
         if as_resumable in self.fiber_of:
             return self.fiber_of[as_resumable]
-        if "awaiter<" not in symbol_at(as_resumable["run"]):
+        run = symbol_at(as_resumable["run"])
+        if run.startswith(INNER_OPERATION):
+            inner = as_resumable.derived("detail::inner_node")
+            return self.whose(inner["waiter"]["node"]) if "inner_node" in run else None
+        if "awaiter<" not in run:
             return None
         return CoroutineFrame(node.derived(f"detail::coroutine_node<{node.kind}>")["waiter_"].word())
 

@@ -18,6 +18,7 @@
 #include <cordage/context/operation.hpp>
 #include <cordage/strands/foreign.hpp>
 #include <cordage/strands/promise.hpp>
+#include <cordage/strands/waiting_node.hpp>
 
 namespace cordage::detail {
 
@@ -57,18 +58,6 @@ auto value_or_raise(Result&& r, const Op& of) {
 // What waits: a stop has to know of it only if it can withdraw the operation.
 template <class Op>
 using node_for = std::conditional_t<can_be_withdrawn<std::remove_reference_t<Op>>, wait, resumable>;
-
-// The part of a coroutine's wait that a debugger looks for behind the node that waits: whose it is.
-template <class Node>
-struct coroutine_node : Node {
-  coroutine_node() noexcept {}
-  union {
-    std::coroutine_handle<> waiter_;  // set when the coroutine is suspended
-  };
-};
-
-// An operation may take the node as this, to learn that a coroutine waits.
-using unstoppable_node = coroutine_node<resumable>;
 
 // A coroutine's wait for an operation. Op is a reference where an lvalue is awaited.
 template <class Op, error_mode Mode>

@@ -13,6 +13,7 @@
 #include <cordage/context/stackful.hpp>
 #include <cordage/strands/coroutine_base.hpp>
 #include <cordage/strands/strand.hpp>
+#include <cordage/strands/waiting_node.hpp>
 
 namespace cordage::detail {
 

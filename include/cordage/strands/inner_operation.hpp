@@ -14,6 +14,7 @@
 #include <cordage/strands/foreign.hpp>
 #include <cordage/strands/outcome.hpp>
 #include <cordage/strands/strand.hpp>
+#include <cordage/strands/waiting_node.hpp>
 
 namespace cordage::detail {
 
@@ -40,10 +41,15 @@ using inner_kept = typename inner_of<X>::kept;
 inline constexpr int deepest_start = 16;
 
 // Owner derives from it, and has inner_ended(): called when the operation has ended, unless begin() answered false.
-template <class Owner, class Kept>
-class inner_operation : wait {
+//
+// Node is a plain wait where a strand of its own begins with the operation. Else it runs on the strand of whoever waits for
+// the owner, who is kept in the node.
+template <class Owner, class Kept, class Node = inner_node>
+class inner_operation : protected Node {
   using operation_type = std::remove_reference_t<Kept>;
   static constexpr bool withdrawable = can_be_withdrawn<operation_type>;
+
+  Kept op_;  // right behind the node, where debuggers look for it
 
  public:
   using value = decltype(std::declval<operation_type&>().get());
@@ -61,10 +67,10 @@ class inner_operation : wait {
   bool begin(strand& on) {
     on_ = &on;
     executor& here = *on.home;
-    home = &here;
+    this->home = &here;
     here.enter(on);
     if (here.nested_starts >= deepest_start) [[unlikely]] {
-      run = begin_later;
+      this->run = begin_later;
       wake(*this);
       return true;
     }
@@ -110,20 +116,20 @@ class inner_operation : wait {
   bool start() {
     if constexpr (requires { op_.attach(*on_); }) op_.attach(*on_);
     if (op_.ready()) {
-      if (home->spend()) [[likely]] {
+      if (this->home->spend()) [[likely]] {
         settle();
         return false;
       }
-      run = completed;
+      this->run = completed;
       wake(*this);
       return true;
     }
-    run = completed;
+    this->run = completed;
     if constexpr (withdrawable) {
-      type = &its_type;
+      this->type = &its_type;
       on_->waiting_on = this;
     }
-    if (op_.start(*this)) return true;
+    if (op_.start(static_cast<Node&>(*this))) return true;
     if constexpr (withdrawable) on_->waiting_on = nullptr;
     settle();
     return false;
@@ -149,10 +155,13 @@ class inner_operation : wait {
     self.ended.set_stopped();
     self.owner().inner_ended();
   }
-  static void shown(wait& w, onlooker& to) { detail::show(static_cast<inner_operation&>(w).op_, to); }
+  static void shown(wait& w, onlooker& to) {
+    auto& self = static_cast<inner_operation&>(w);
+    if constexpr (std::is_same_v<Node, inner_node>) to.waits(self.waiter);
+    detail::show(self.op_, to);
+  }
   static constexpr wait_type its_type{cancel, stopped, nullptr, operation_name<operation_type>, shown};
 
-  Kept op_;
   strand* on_ = nullptr;
 };
 

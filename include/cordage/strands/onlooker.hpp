@@ -15,6 +15,7 @@ namespace cordage::detail {
 class fiber_base;
 class promise_base;
 class strand;
+struct waiting_node;
 
 // A piece of a strand's code: a coroutine or a fiber. Of a coroutine of another library only the frame is known.
 struct piece_of_code {
@@ -30,16 +31,11 @@ struct beginning {
   fiber_base* fiber = nullptr;
 };
 
-// The node with which somebody waits. If it is no coroutine's it may be a fiber's; see fiber_base::waiting_with.
-struct waiting_node {
-  resumable* node = nullptr;
-  bool is_a_coroutines = false;
-};
-
 class onlooker {
  public:
-  // Whoever waits.
+  // Whoever waits, or the node with which they do.
   virtual void waits(const piece_of_code& waiter) = 0;
+  virtual void waits(const waiting_node& waiter) = 0;
   // What the operation says of itself, better than its name.
   virtual void described(std::string_view what) = 0;
   // A strand that the operation waits for and that began with it.

@@ -72,7 +72,7 @@ class waiting_root : public root_link {
   static waiting_node waits_for(root_link& root) noexcept {
     if (root.ended != on_ended) return {};
     auto& self = static_cast<waiting_root&>(root);
-    return {self.waiter_, self.phase_ == phase::started_by_coroutine};
+    return {self.waiter_, self.waiter_kind_};
   }
 
   // For a waiter that is being destroyed, right before the coroutine's innermost wait is stopped.
@@ -85,20 +85,20 @@ class waiting_root : public root_link {
   ~waiting_root() = default;
 
   // The body runs inside of this until its first real wait. If it ends or yields before, the awaiter goes on without a hop.
-  template <class Node>
-  bool run_child(promise_base& promise, Node& node) noexcept {
+  bool run_child(promise_base& promise, waiting_node by) noexcept {
     promise.start_as_root(*this, *on_);
     promise.enter();
-    waiter_ = &node;
+    waiter_ = by.node;
+    waiter_kind_ = by.kind;
     phase_ = phase::starting;
     child.resume();
     if (phase_ == phase::ended) return false;
-    phase_ = std::is_same_v<Node, unstoppable_node> ? phase::started_by_coroutine : phase::started;
+    phase_ = phase::started;
     return true;
   }
 
  private:
-  enum class phase : unsigned char { idle, starting, started, started_by_coroutine, ended };
+  enum class phase : unsigned char { idle, starting, started, ended };
 
   static void on_ended(root_link& link, frame_end how) noexcept {
     auto& self = static_cast<waiting_root&>(link);
@@ -109,7 +109,9 @@ class waiting_root : public root_link {
   }
 
   strand* on_ = nullptr;
+  // A waiting_node in parts: the kind and the phase are stored as one.
   resumable* waiter_ = nullptr;
+  waiter_kind waiter_kind_ = waiter_kind::other;
   // Plain, since a strand's coroutines run where start runs: with one worker nothing can end in between.
   phase phase_ = phase::idle;
   frame_end how_ = frame_end::completed;
@@ -142,8 +144,7 @@ class task_operation : public waiting_root {
     if constexpr (takes_error<value_type>) return !child;
     return false;
   }
-  bool start(resumable& node) noexcept { return run_child(child_promise(), node); }
-  bool start(unstoppable_node& node) noexcept { return run_child(child_promise(), node); }
+  bool start(waiting_node by) noexcept { return run_child(child_promise(), by); }
 
   value_type get() {
     if constexpr (takes_error<value_type>) {

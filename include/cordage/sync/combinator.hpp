@@ -144,8 +144,8 @@ inline void child_strand::end() noexcept {
 
 // A child that waits for one thing. Kept as in inner_operation; Checked: somebody said `!`, its errors are failures.
 template <class Kept, bool Checked>
-class child : public child_strand, public inner_operation<child<Kept, Checked>, Kept> {
-  using inner = inner_operation<child, Kept>;
+class child : public child_strand, public inner_operation<child<Kept, Checked>, Kept, wait> {
+  using inner = inner_operation<child, Kept, wait>;
 
  public:
   static constexpr bool checked = Checked;

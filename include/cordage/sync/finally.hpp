@@ -33,7 +33,7 @@ class called_task {
     task_->attach(*on_);
     return task_->ready();
   }
-  bool start(resumable& node) noexcept { return task_->start(node); }
+  bool start(waiting_node by) noexcept { return task_->start(by); }
   static constexpr bool always_too_late = true;
   cancel_result cancel() noexcept { return cancel_result::too_late; }
   bool stopped() const noexcept { return task_->stopped(); }
@@ -70,11 +70,13 @@ template <class Body, class Cleanup>
 class finally_operation final : stop_shield {
   struct body_part : inner_operation<body_part, Body> {
     using inner_operation<body_part, Body>::inner_operation;
+    using inner_operation<body_part, Body>::waiter;
     void inner_ended() noexcept { owner->body_ended(); }
     finally_operation* owner = nullptr;
   };
   struct cleanup_part : inner_operation<cleanup_part, Cleanup> {
     using inner_operation<cleanup_part, Cleanup>::inner_operation;
+    using inner_operation<cleanup_part, Cleanup>::waiter;
     void inner_ended() noexcept { owner->cleanup_ended(); }
     finally_operation* owner = nullptr;
   };
@@ -91,8 +93,8 @@ class finally_operation final : stop_shield {
 
   void attach(strand& on) noexcept { on_ = &on; }
   bool ready() const noexcept { return false; }
-  bool start(resumable& node) {
-    waiter_ = &node;
+  bool start(waiting_node by) {
+    body_.waiter = cleanup_.waiter = by;
     body_.owner = cleanup_.owner = this;
     return body_.begin(*on_) || begin_cleanup();
   }
@@ -119,11 +121,11 @@ class finally_operation final : stop_shield {
     return false;
   }
   void body_ended() noexcept {
-    if (!begin_cleanup()) wake(*waiter_);
+    if (!begin_cleanup()) wake(*body_.waiter.node);
   }
   void cleanup_ended() noexcept {
     on_->lower(*this);
-    wake(*waiter_);
+    wake(*cleanup_.waiter.node);
   }
 
   // Throws what cannot be a value.
@@ -139,7 +141,6 @@ class finally_operation final : stop_shield {
   body_part body_;
   cleanup_part cleanup_;
   strand* on_ = nullptr;
-  resumable* waiter_ = nullptr;
 };
 
 }  // namespace cordage::detail

@@ -30,7 +30,6 @@ class inner_on_same_strand : public inner_operation<Owner, Kept> {
 
  protected:
   strand* strand_ = nullptr;
-  resumable* waiter_ = nullptr;
 };
 
 template <class Kept>
@@ -41,8 +40,8 @@ class shield_operation final : public inner_on_same_strand<shield_operation<Kept
 
   using inner_on_same_strand<shield_operation, Kept>::inner_on_same_strand;
 
-  bool start(resumable& node) {
-    this->waiter_ = &node;
+  bool start(waiting_node by) {
+    this->waiter = by;
     this->strand_->raise(*this);
     if (this->begin(*this->strand_)) return true;
     this->strand_->lower(*this);
@@ -50,7 +49,7 @@ class shield_operation final : public inner_on_same_strand<shield_operation<Kept
   }
   void inner_ended() noexcept {
     this->strand_->lower(*this);
-    wake(*this->waiter_);
+    wake(*this->waiter.node);
   }
 };
 
@@ -66,8 +65,8 @@ class shield_for_operation final : public inner_on_same_strand<shield_for_operat
   template <class X>
   shield_for_operation(std::chrono::nanoseconds longest, X&& x) : base(std::forward<X>(x)), longest_(longest) {}
 
-  bool start(resumable& node) {
-    this->waiter_ = &node;
+  bool start(waiting_node by) {
+    this->waiter = by;
     stop_arrived = [](stop_shield& up) noexcept { static_cast<shield_for_operation&>(up).begin_countdown(); };
     this->strand_->raise(*this);
     up_ = true;
@@ -77,7 +76,7 @@ class shield_for_operation final : public inner_on_same_strand<shield_for_operat
     return !over();
   }
   void inner_ended() noexcept {
-    if (over()) wake(*this->waiter_);
+    if (over()) wake(*this->waiter.node);
   }
 
  private:
@@ -108,7 +107,7 @@ class shield_for_operation final : public inner_on_same_strand<shield_for_operat
   static void counted_down(resumable& node) {
     shield_for_operation& self = *static_cast<countdown&>(node).owner;
     self.counting_ = false;
-    if (self.inner_over_) return wake(*self.waiter_);
+    if (self.inner_over_) return wake(*self.waiter.node);
     self.up_ = false;
     self.strand_->let_stop_through(self);
   }
@@ -132,11 +131,11 @@ class as_result_operation final : public inner_on_same_strand<as_result_operatio
 
   using base::base;
 
-  bool start(resumable& node) {
-    this->waiter_ = &node;
+  bool start(waiting_node by) {
+    this->waiter = by;
     return this->begin(*this->strand_);
   }
-  void inner_ended() noexcept { wake(*this->waiter_); }
+  void inner_ended() noexcept { wake(*this->waiter.node); }
 
   bool stopped() const noexcept { return false; }
   given get() {
