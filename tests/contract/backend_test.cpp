@@ -202,6 +202,22 @@ TEST_P(backend_contract, an_event_on_its_way_does_not_reach_the_next_tenant_of_t
   EXPECT_EQ(by.cancel(read), cancel_result::withdrawn);
 }
 
+TEST_P(backend_contract, says_whether_anybody_waits_for_an_event) {
+  EXPECT_FALSE(by.waits_for_events());
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(read));
+  EXPECT_TRUE(by.waits_for_events());
+  send_from_far("x");
+  by.poll(time_point::max());
+  EXPECT_TRUE(woke(read));
+  EXPECT_FALSE(by.waits_for_events()) << "it is complete, though nobody has gone on yet";
+
+  waiting_operation again(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(again));
+  EXPECT_EQ(by.cancel(again), cancel_result::withdrawn);
+  EXPECT_FALSE(by.waits_for_events());
+}
+
 TEST_P(backend_contract, unpark_ends_a_poll_that_waits_and_the_next_one) {
   by.unpark();
   by.poll(time_point::max());  // would wait for ever
