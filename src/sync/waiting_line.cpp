@@ -8,7 +8,8 @@ namespace {
 
 std::string_view name_of(strand& who) noexcept {
   const fiber_base* const fiber = who.began_with().fiber;
-  return fiber != nullptr ? fiber->name() : who.given_name();
+  if (fiber == nullptr) return who.given_name();
+  return fiber->its_stack().name.length == 0 ? std::string_view() : fiber->name();
 }
 
 }  // namespace
