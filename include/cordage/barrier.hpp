@@ -44,8 +44,8 @@ class barrier {
   // Nobody may wait for it; asserted, with a name.
   ~barrier() = default;
 
-  // Arrives when it is awaited, and completes when all have arrived. Stop takes the arrival back, so that the others go
-  // on waiting for one: who will not come any more has to say so by drop.
+  // Arrives when it is awaited, and completes when all have arrived. Not where all have dropped out; asserted. Stop takes
+  // the arrival back, so that the others go on waiting for one: who will not come any more has to say so by drop.
   [[nodiscard]] auto arrive_and_wait() noexcept { return arrive_operation(line_); }
 
   // One less is waited for, from this phase on.
@@ -69,6 +69,7 @@ class barrier {
     bool ready() const noexcept { return false; }
     bool start(resumable& node) noexcept {
       return line_->change_and_wait(place_, node, [this](rules& now) {
+        detail::expects(now.arrived < now.expected, "more have arrived at a barrier than belong to it");
         place_.phase = now.phase;
         ++now.arrived;
         now.complete_if_all_are_here();

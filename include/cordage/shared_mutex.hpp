@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include <cordage/sync/holding.hpp>
 #include <cordage/sync/waiting_line.hpp>
@@ -38,7 +39,7 @@ class shared_mutex {
       holder = by.who;
     }
 
-    detail::strand* holder = nullptr;  // for dumps: the latest to get in; null where that is not known
+    detail::strand* holder = nullptr;  // for dumps: the latest to get in, until any leaves; null where that is not known
     std::size_t readers = 0;
     bool written = false;
   };
@@ -91,7 +92,8 @@ class shared_mutex {
 
   void give_back(shared) noexcept {
     line_.change([](rules& now) {
-      if (--now.readers == 0) now.holder = nullptr;
+      --now.readers;
+      now.holder = nullptr;  // it may be the one that leaves
     });
   }
   void give_back(exclusive) noexcept {

@@ -4,30 +4,19 @@
 
 namespace cordage::detail {
 
-bool guarded_core::try_lock(const place_in_line& by) noexcept {
-  const spin_guard held(lock_);
-  if (locked_) return false;
-  locked_ = true;
-  holder_ = by.who;
-  return true;
-}
-
-// Nobody that waits is overtaken: while the value is not locked, no condition of theirs holds.
+// Nobody that waits is overtaken: while the value is not locked, no condition of theirs holds. Who begins to wait changes
+// nothing about that, so only its own condition is looked at, and those of who came meanwhile.
 bool guarded_core::wait(guarded_operation& by, resumable& node) noexcept {
   by.node = &node;
-  const bool got_it = try_lock(by);
-  if (got_it && (by.holds_ == nullptr || by.holds_(by)) && race::claim(by.racing)) {
-    by.state = place_state::entered;
-    return false;
+  lock_.lock();
+  waiting_.push_back(by);
+  if (locked_) {
+    lock_.unlock();
+    return true;
   }
-  bool is_free = got_it;
-  {
-    const spin_guard held(lock_);
-    waiting_.push_back(by);
-    if (!got_it && !locked_) locked_ = is_free = true;  // it was unlocked since we have tried
-  }
-  if (is_free) unlock();
-  return true;
+  locked_ = true;
+  holder_ = by.who;
+  return !hand_over_and_unlock(&by, &by);
 }
 
 cancel_result guarded_core::leave(guarded_operation& by) noexcept {
@@ -50,10 +39,16 @@ bool guarded_core::may_have(guarded_operation& one) noexcept {
 }
 
 void guarded_core::unlock() noexcept {
+  lock_.lock();
+  hand_over_and_unlock(waiting_.first(), nullptr);
+}
+
+// By who has the lock, and holds the spin lock: to the first of those from `each` on whose condition holds. True if that is
+// `self`, which is not woken.
+bool guarded_core::hand_over_and_unlock(place_in_line* each, const place_in_line* self) noexcept {
   intrusive_list<place_in_line> told;
   place_in_line* next = nullptr;
-  lock_.lock();
-  for (place_in_line* each = waiting_.first(); each != nullptr && next == nullptr;) {
+  while (each != nullptr && next == nullptr) {
     auto& one = static_cast<guarded_operation&>(*each);
     const bool holds = may_have(one) && race::claim(one.racing);
     each = waiting_.after(one);  // others may have left while the condition was looked at
@@ -65,12 +60,14 @@ void guarded_core::unlock() noexcept {
       one.unlink();
       one.left_ = true;
     }
-    if (holds || one.left_) told.push_back(one);
+    if ((holds && next != self) || one.left_) told.push_back(one);
   }
+  const bool is_self = next != nullptr && next == self;
   locked_ = next != nullptr;
   holder_ = locked_ ? next->who : nullptr;
   lock_.unlock();
   wake_all(told);
+  return is_self;
 }
 
 }  // namespace cordage::detail

@@ -8,18 +8,20 @@ namespace {
 
 std::string_view name_of(strand& who) noexcept {
   const fiber_base* const fiber = who.began_with().fiber;
-  return fiber != nullptr ? fiber->name() : who.given_name();
+  if (fiber == nullptr) return who.given_name();
+  return fiber->its_stack().name.length == 0 ? std::string_view() : fiber->name();
 }
 
 }  // namespace
 
 void destroyed_under_waiters(const char* kind, intrusive_list<place_in_line>& waiting) noexcept {
   strand* const first = waiting.front().who;
-  if (first == nullptr) fatal({"a ", kind, " was destroyed while somebody waits for it"});
+  const std::string_view a = kind[0] == 'a' ? "an " : "a ";
+  if (first == nullptr) fatal({a, kind, " was destroyed while somebody waits for it"});
   const std::string_view style = first->kind() == strand_kind::fiber ? "fiber" : "task";
   const std::string_view name = name_of(*first);
-  if (name.empty()) fatal({"a ", kind, " was destroyed while a ", style, " waits for it; who shares it has to keep it alive"});
-  fatal({"a ", kind, " was destroyed while ", style, " \"", name, "\" waits for it; who shares it has to keep it alive"});
+  if (name.empty()) fatal({a, kind, " was destroyed while a ", style, " waits for it; who shares it has to keep it alive"});
+  fatal({a, kind, " was destroyed while ", style, " \"", name, "\" waits for it; who shares it has to keep it alive"});
 }
 
 }  // namespace cordage::detail

@@ -34,7 +34,7 @@ class guarded_core {
   }
 
  private:
-  bool try_lock(const place_in_line& by) noexcept;
+  bool hand_over_and_unlock(place_in_line* each, const place_in_line* self) noexcept;
   bool may_have(guarded_operation& one) noexcept;
 
   spin_lock lock_;

@@ -75,8 +75,7 @@ class waiting_line {
   bool wait(Place& by, resumable& node) noexcept {
     const spin_guard held(lock_);
     if (waiting_.empty() && enter_now(by)) return false;
-    by.node = &node;
-    waiting_.push_back(by);
+    stand_in_line(by, node);
     return true;
   }
 
@@ -112,10 +111,7 @@ class waiting_line {
     lock_.lock();
     how(rules_);
     const bool waits = !enter_now(by);
-    if (waits) {
-      by.node = &node;
-      waiting_.push_back(by);
-    }
+    if (waits) stand_in_line(by, node);
     let_in_and_unlock();
     return waits;
   }
@@ -127,12 +123,16 @@ class waiting_line {
   }
 
  private:
-  // One that has lost its race already waits in line like any other, until its select withdraws it.
   bool enter_now(Place& by) noexcept {
-    if (!rules_.lets_in(by) || !race::claim(by.racing)) return false;
-    by.state = place_state::entered;
+    if (!rules_.lets_in(by) || !by.enter_race()) return false;
     rules_.enter(by);
     return true;
+  }
+
+  // One that has lost its race already waits beside the line until its select withdraws it: it keeps nobody out.
+  void stand_in_line(Place& by, resumable& node) noexcept {
+    by.node = &node;
+    if (by.state == place_state::waiting) waiting_.push_back(by);
   }
 
   CORDAGE_RARELY_THROWS void let_in_and_unlock() noexcept {
