@@ -272,7 +272,7 @@ TEST(broadcast, a_receive_that_loses_a_select_misses_nothing) {
         news.send(i);
       }
       EXPECT_TRUE((co_await selects).has_value());
-      EXPECT_EQ(log, "111212313414");
+      EXPECT_EQ(log, "111122133144");
     }());
   }
 }

@@ -492,7 +492,9 @@ TEST(channel, allocates_nothing_in_steady_state) {
         constexpr int warm_up = 1'000;
         auto looks = [&](int item) {
           if (item == warm_up) made = counted_allocations::made;
-          if (item == 5 * warm_up) EXPECT_EQ(counted_allocations::made, made);
+          if (item == 5 * warm_up) {
+            EXPECT_EQ(counted_allocations::made, made);
+          }
         };
         auto in_task = [&]() -> task<> { co_await for_each(items, looks); };
         auto on_fiber = [&] {
@@ -525,7 +527,9 @@ TEST(channel, a_sender_that_is_stopped_while_it_waits_keeps_its_item) {
       counted::alive = 0;
       run([&]() -> task<> {
         channel<std::unique_ptr<counted>> items(capacity);
-        if (capacity != 0) EXPECT_EQ(items.try_send(nullptr), true);
+        if (capacity != 0) {
+          EXPECT_EQ(items.try_send(nullptr), true);
+        }
         std::optional<std::unique_ptr<counted>> back;
         auto in_task = [&]() -> task<> {
           tells_what_was_kept<std::unique_ptr<counted>> kept(items, back, std::make_unique<counted>(4));
@@ -546,7 +550,9 @@ TEST(channel, a_sender_that_is_stopped_while_it_waits_keeps_its_item) {
         EXPECT_EQ((*back)->value, 4);
         EXPECT_EQ(counted::alive, 1) << "the other item went with its operation";
         EXPECT_EQ(items.size(), capacity);
-        if (capacity != 0) EXPECT_TRUE(items.try_receive().has_value());
+        if (capacity != 0) {
+          EXPECT_TRUE(items.try_receive().has_value());
+        }
         EXPECT_EQ(items.try_receive().value(), std::nullopt);
       }());
       EXPECT_EQ(counted::alive, 0);
@@ -601,7 +607,9 @@ TEST(channel, tells_a_sender_whose_item_was_taken_just_before_its_stop) {
   for (const std::size_t capacity : {0, 1}) {
     for (const auto in : each_style) {
       channel<int> items(capacity);
-      if (capacity != 0) EXPECT_EQ(items.try_send(0), true);
+      if (capacity != 0) {
+        EXPECT_EQ(items.try_send(0), true);
+      }
       std::string order;
       auto takes_and_stops = [&](auto& handle) -> task<> {
         EXPECT_TRUE(items.try_receive().value().has_value());

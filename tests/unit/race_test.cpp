@@ -105,8 +105,12 @@ void ring(int size) {
           EXPECT_LE(decided[at(i)], 1);
           EXPECT_EQ(race::claim(&now.races[at(i)]), decided[at(i)] == 0) << "neither, or both";
           const int next = (i + 1) % size;
-          if (now.got[at(i)] == outcome::one_lost) EXPECT_EQ(decided[at(i)], 1);
-          if (now.got[at(i)] == outcome::other_lost) EXPECT_EQ(decided[at(next)], 1);
+          if (now.got[at(i)] == outcome::one_lost) {
+            EXPECT_EQ(decided[at(i)], 1);
+          }
+          if (now.got[at(i)] == outcome::other_lost) {
+            EXPECT_EQ(decided[at(next)], 1);
+          }
         }
       });
 }
