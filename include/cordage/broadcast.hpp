@@ -98,6 +98,14 @@ class broadcast {
   std::size_t receivers() noexcept { return core_.receivers(); }
 
  private:
+  // To a value that was received, given back when it has been copied, or copying has thrown.
+  struct reference {
+    explicit reference(detail::broadcast_cell* of) noexcept : to(static_cast<cell*>(of)) {}
+    reference(const reference&) = delete;
+    ~reference() { let_go(to); }
+    cell* const to;
+  };
+
   // Movable until it is started.
   class [[nodiscard]] receive_operation {
    public:
@@ -107,15 +115,16 @@ class broadcast {
     receive_operation(receive_operation&& other) noexcept : core_(other.core_) { place_.at = other.place_.at; }
     ~receive_operation() { let_go(place_.cell); }
 
-    void attach(detail::strand& on) noexcept { place_.who = &on; }
+    void attach(detail::strand& on) noexcept { place_.begin_again(on); }
     void join(detail::race& with) noexcept { place_.racing = &with; }
     bool ready() noexcept { return core_->try_receive(place_); }
     bool start(resumable& node) noexcept { return core_->wait(place_, node); }
     cancel_result cancel() noexcept { return core_->leave(place_); }
-    [[nodiscard]] result<T> get() const {
+    [[nodiscard]] result<T> get() {
       if (place_.lagged) return detail::fail(errc::lagged);
       if (place_.cell == nullptr) return detail::fail(errc::closed);
-      return static_cast<const cell*>(place_.cell)->value;
+      const reference received(std::exchange(place_.cell, nullptr));
+      return received.to->value;
     }
 
    private:

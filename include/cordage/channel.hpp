@@ -59,11 +59,12 @@ class owning_end : public channel_end {
   }
 };
 
-// What the operations at the two ends have in common. Movable until it is started.
+// What the operations at the two ends have in common. Movable until it is started; one that was withdrawn may be awaited
+// again.
 template <class T>
 class channel_operation {
  public:
-  void attach(strand& on) noexcept { end_.who = &on; }
+  void attach(strand& on) noexcept { end_.begin_again(on); }
   void join(race& with) noexcept { end_.racing = &with; }
   cancel_result cancel() noexcept { return core_->leave(end_); }
 
@@ -151,17 +152,15 @@ class channel {
     requires std::movable<T>
   {
     detail::owning_end<T> end(new cell(std::in_place, std::move(item)));
-    const bool settled = core_.try_send(end);
-    if (end.cell == nullptr) return true;
-    item = end.take();
-    if (settled) return detail::fail(errc::closed);
-    return false;
+    const result<bool> sent = try_send_from(end);
+    if (end.cell != nullptr) item = std::move(static_cast<cell*>(end.cell)->item);
+    return sent;
   }
   [[nodiscard]] result<bool> try_send(const T& item)
-    requires std::copyable<T>
+    requires std::copy_constructible<T>
   {
-    T copy(item);
-    return try_send(std::move(copy));
+    detail::owning_end<T> end(new cell(std::in_place, item));
+    return try_send_from(end);
   }
 
   // At once or not at all; also where there is no strand. Nothing where the channel is empty; errc::closed when it is closed,
@@ -202,7 +201,7 @@ class channel {
      public:
       explicit advance_operation(iterator& at) noexcept : detail::receiving<T>(at.of_->core_), at_(&at) {}
       iterator& get() {
-        at_->item_ = this->end_.take_or_closed();
+        at_->take(this->end_);
         return *at_;
       }
 
@@ -210,8 +209,14 @@ class channel {
       iterator* at_;
     };
 
+    // Not assigned, which not every T can be.
+    void take(detail::owning_end<T>& from) {
+      item_.reset();
+      if (from.cell != nullptr) item_.emplace(from.take());
+    }
+
     channel* of_;
-    result<T> item_ = detail::fail(errc::closed);
+    std::optional<T> item_;  // none at the end
   };
 
   [[nodiscard]] auto begin() noexcept { return begin_operation(*this); }
@@ -223,13 +228,20 @@ class channel {
     explicit begin_operation(channel& of) noexcept : detail::receiving<T>(of.core_), of_(&of) {}
     iterator get() {
       iterator first(*of_);
-      first.item_ = this->end_.take_or_closed();
+      first.take(this->end_);
       return first;
     }
 
    private:
     channel* of_;
   };
+
+  result<bool> try_send_from(detail::owning_end<T>& end) noexcept {
+    const bool settled = core_.try_send(end);
+    if (end.cell == nullptr) return true;
+    if (settled) return detail::fail(errc::closed);
+    return false;
+  }
 
   detail::channel_core core_;
 };

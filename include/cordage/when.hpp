@@ -83,18 +83,14 @@ class when_all_operation final : public combinator {
 // What keeps the alternatives that can be kept from it from completing when another one has: see select.
 class decided_by_race {
  public:
-  template <class Child>
-  void enter(Child& child) noexcept {
-    child.join(race_);
-  }
+  race* racing() noexcept { return &race_; }
   void decided() noexcept { race::claim(&race_); }
 
  private:
   race race_;
 };
 struct decided_by_end {
-  template <class Child>
-  void enter(Child&) noexcept {}
+  race* racing() noexcept { return nullptr; }
   void decided() noexcept {}
 };
 
@@ -119,10 +115,8 @@ class first_of : public combinator {
 
  private:
   void begin_children() override {
-    children_.each([this](auto& child) {
-      decision_.enter(child);
-      this->begin_child(child);
-    });
+    this->let_race(decision_.racing());
+    children_.each([this](auto& child) { this->begin_child(child); });
   }
   void judge(child_strand& child) noexcept override {
     if (child.how == fate::stopped) return;

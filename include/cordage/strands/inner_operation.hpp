@@ -40,7 +40,8 @@ using inner_kept = typename inner_of<X>::kept;
 // So many operations may begin inside each other before one takes a turn of the queue: a chain of any depth needs no stack.
 inline constexpr int deepest_start = 16;
 
-// Owner derives from it, and has inner_ended(): called when the operation has ended, unless begin() answered false.
+// Owner derives from it, and has inner_ended(): called when the operation has ended, unless begin() answered false. It may
+// have attached(operation), called before any other function of that but attach.
 //
 // Node is a plain wait where a strand of its own begins with the operation. Else it runs on the strand of whoever waits for
 // the owner, who is kept in the node.
@@ -80,12 +81,6 @@ class inner_operation : protected Node {
     return under_way;
   }
 
-  // Before it begins: it is one of several of which only one is to complete, where it can be kept from that.
-  template <class Race>
-  void join([[maybe_unused]] Race& with) noexcept {
-    if constexpr (requires { op_.join(with); }) op_.join(with);
-  }
-
   outcome<value> ended;
 
  private:
@@ -115,6 +110,7 @@ class inner_operation : protected Node {
 
   bool start() {
     if constexpr (requires { op_.attach(*on_); }) op_.attach(*on_);
+    if constexpr (requires { owner().attached(op_); }) owner().attached(op_);
     if (op_.ready()) {
       if (this->home->spend()) [[likely]] {
         settle();

@@ -32,6 +32,14 @@ struct broadcast_position {
 };
 
 struct broadcast_place : place_in_line {
+  // It may have been used before.
+  void begin_again(strand& on) noexcept {
+    who = &on;
+    racing = nullptr;
+    state = place_state::waiting;
+    lagged = false;
+  }
+
   broadcast_position* at = nullptr;
   broadcast_cell* cell = nullptr;  // received, with a reference; null: closed or lagged
   bool lagged = false;

@@ -25,6 +25,13 @@ struct channel_end : place_in_line {
   channel_end(channel_end&& other) noexcept
       : place_in_line(std::move(other)), cell(std::exchange(other.cell, nullptr)) {}
 
+  // Where it has waited before, it was withdrawn, and of the race that it may have lost then nothing is left.
+  void begin_again(strand& on) noexcept {
+    who = &on;
+    racing = nullptr;
+    state = place_state::waiting;
+  }
+
   channel_cell* cell;
 };
 

@@ -11,6 +11,7 @@
 #include <cordage/context/operation.hpp>
 #include <cordage/strands/inner_operation.hpp>
 #include <cordage/strands/strand.hpp>
+#include <cordage/sync/race.hpp>
 
 namespace cordage::detail {
 
@@ -56,6 +57,9 @@ class combinator {
     let_go();
   }
 
+  // For children: what they race for where only one of them is to complete. Null where all may.
+  race* racing() const noexcept { return racing_; }
+
   template <class F>
   void each_child(F&& f) {
     for (child_strand* each = first_; each != nullptr; each = each->next_child) f(*each);
@@ -64,6 +68,9 @@ class combinator {
  protected:
   combinator() noexcept = default;
   ~combinator() = default;
+
+  // Before they begin.
+  void let_race(race* with) noexcept { racing_ = with; }
 
   // Calls begin_child() for each child, unless stopping_children().
   virtual void begin_children() = 0;
@@ -111,6 +118,7 @@ class combinator {
   child_strand* first_ = nullptr;
   child_strand** last_ = &first_;
   std::size_t pending_ = 0;
+  race* racing_ = nullptr;
   bool stopping_ = false;
   bool cancelled_ = false;
   begin_node later_;
@@ -160,6 +168,12 @@ class child : public child_strand, public inner_operation<child<Kept, Checked>, 
     catching([&] { inherit_locals(parent); },
              [&](std::exception_ptr no_memory) { this->ended.set_exception(std::move(no_memory)); });
     if (this->ended.state() == outcome_state::exception || !inner::begin(*this)) inner_ended();
+  }
+  template <class Op>
+  void attached([[maybe_unused]] Op& op) noexcept {
+    if constexpr (requires(race& with) { op.join(with); }) {
+      if (race* const with = of_->racing(); with != nullptr) op.join(*with);
+    }
   }
   void inner_ended() noexcept {
     switch (this->ended.state()) {
