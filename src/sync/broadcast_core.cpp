@@ -21,7 +21,6 @@ void broadcast_core::give(broadcast_place& to) noexcept {
 bool broadcast_core::receive(broadcast_place& by) noexcept {
   const bool is_there = by.at->next != sent_;
   if ((!is_there && !closed_) || !race::claim(by.racing)) return false;
-  by.state = place_state::entered;
   by.lagged = by.at->next < oldest();
   if (by.lagged) {
     by.at->missed += oldest() - by.at->next;

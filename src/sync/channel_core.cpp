@@ -9,7 +9,7 @@ channel_end* channel_core::partner_of(channel_end& by, places& waiting) noexcept
     switch (race::claim_both(by.racing, one.racing)) {
       case race::outcome::won:
         one.unlink();
-        one.state = by.state = place_state::entered;
+        one.state = place_state::entered;
         return &static_cast<channel_end&>(one);
       case race::outcome::one_lost: return nullptr;
       case race::outcome::other_lost:

@@ -14,16 +14,12 @@ bool guarded_core::try_lock(const place_in_line& by) noexcept {
 
 // Nobody that waits is overtaken: while the value is not locked, no condition of theirs holds.
 bool guarded_core::wait(guarded_operation& by, resumable& node) noexcept {
-  by.node = &node;
   const bool got_it = try_lock(by);
-  if (got_it && (by.holds_ == nullptr || by.holds_(by)) && race::claim(by.racing)) {
-    by.state = place_state::entered;
-    return false;
-  }
+  if (got_it && (by.holds_ == nullptr || by.holds_(by)) && race::claim(by.racing)) return false;
   bool is_free = got_it;
   {
     const spin_guard held(lock_);
-    waiting_.push_back(by);
+    by.wait_in(waiting_, node);
     if (!got_it && !locked_) locked_ = is_free = true;  // it was unlocked since we have tried
   }
   if (is_free) unlock();

@@ -72,8 +72,7 @@ class broadcast_core {
   bool wait(broadcast_place& by, resumable& node) noexcept {
     const spin_guard held(lock_);
     if (receive(by)) return false;
-    by.node = &node;
-    waiting_.push_back(by);
+    by.wait_in(waiting_, node);
     return true;
   }
   cancel_result leave(broadcast_place& by) noexcept {

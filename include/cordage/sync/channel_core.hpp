@@ -135,15 +135,10 @@ class channel_core {
   }
 
   // One that has lost its race already waits like any other, until its select withdraws it.
-  static bool enter(channel_end& by) noexcept {
-    if (!race::claim(by.racing)) return false;
-    by.state = place_state::entered;
-    return true;
-  }
+  static bool enter(channel_end& by) noexcept { return race::claim(by.racing); }
 
   static bool wait_in(places& line, channel_end& by, resumable& node) noexcept {
-    by.node = &node;
-    line.push_back(by);
+    by.wait_in(line, node);
     return false;
   }
 

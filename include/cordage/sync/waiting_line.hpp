@@ -17,21 +17,29 @@
 namespace cordage::detail {
 
 enum class place_state : unsigned char {
-  waiting,  // or about to
+  waiting,
   entered,  // it has got what it waits for
   lost,     // another alternative of its select was faster: it is out of the line, and the select withdraws it
 };
 
 struct place_in_line : list_links<place_in_line> {
-  place_in_line() noexcept = default;
+  // Leaves alone what is set when it waits: most of those who come enter at once, and a locked instruction waits for the
+  // stores before it.
+  place_in_line() noexcept {}
   // Movable until somebody waits in it.
   place_in_line(place_in_line&&) noexcept : list_links() {}
 
-  resumable* node = nullptr;  // to be woken; set when it waits
-  strand* who = nullptr;      // for dumps
-  race* racing = nullptr;     // of which select this is an alternative
-  place_state state = place_state::waiting;  // changes under the lock
+  resumable* node;         // to be woken; set when it waits
+  strand* who = nullptr;   // for dumps
+  race* racing = nullptr;  // of which select this is an alternative
+  place_state state;       // from then on; changes under the lock
 
+  // Under the lock: the node will be woken when it has entered.
+  void wait_in(intrusive_list<place_in_line>& line, resumable& by) noexcept {
+    node = &by;
+    state = place_state::waiting;
+    line.push_back(*this);
+  }
   bool has_entered() const noexcept { return state == place_state::entered; }
   // Out of the line. False: it has lost.
   bool enter_race() noexcept {
@@ -75,8 +83,7 @@ class waiting_line {
   bool wait(Place& by, resumable& node) noexcept {
     const spin_guard held(lock_);
     if (waiting_.empty() && enter_now(by)) return false;
-    by.node = &node;
-    waiting_.push_back(by);
+    by.wait_in(waiting_, node);
     return true;
   }
 
@@ -112,10 +119,7 @@ class waiting_line {
     lock_.lock();
     how(rules_);
     const bool waits = !enter_now(by);
-    if (waits) {
-      by.node = &node;
-      waiting_.push_back(by);
-    }
+    if (waits) by.wait_in(waiting_, node);
     let_in_and_unlock();
     return waits;
   }
@@ -130,7 +134,6 @@ class waiting_line {
   // One that has lost its race already waits in line like any other, until its select withdraws it.
   bool enter_now(Place& by) noexcept {
     if (!rules_.lets_in(by) || !race::claim(by.racing)) return false;
-    by.state = place_state::entered;
     rules_.enter(by);
     return true;
   }
