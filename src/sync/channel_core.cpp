@@ -22,6 +22,21 @@ channel_end* channel_core::partner_of(channel_end& by, places& waiting) noexcept
   return nullptr;
 }
 
+bool channel_core::wait_to_send(channel_end& by, resumable& node) noexcept {
+  return !settle([&](place_in_line*& served) { return send(by, served) || wait_in(senders_, by, node); });
+}
+
+bool channel_core::wait_to_receive(channel_end& by, resumable& node) noexcept {
+  return !settle([&](place_in_line*& served) { return receive(by, served) || wait_in(receivers_, by, node); });
+}
+
+channel_end* channel_core::serve_sender() noexcept {
+  channel_end nobody;
+  channel_end* const from = partner_of(nobody, senders_);
+  if (from != nullptr) put(*from);
+  return from;
+}
+
 // What was sent can still be received; who waits to send keeps what he has.
 void channel_core::close() noexcept {
   places told;

@@ -40,17 +40,13 @@ class channel_core {
     return settle([&](place_in_line*& served) { return send(by, served); });
   }
   // False: it is settled. Otherwise the node will be woken when it is.
-  bool wait_to_send(channel_end& by, resumable& node) noexcept {
-    return !settle([&](place_in_line*& served) { return send(by, served) || wait_in(senders_, by, node); });
-  }
+  bool wait_to_send(channel_end& by, resumable& node) noexcept;
 
   // The same for a receiver: one that is left without a cell finds the channel closed.
   bool try_receive(channel_end& by) noexcept {
     return settle([&](place_in_line*& served) { return receive(by, served); });
   }
-  bool wait_to_receive(channel_end& by, resumable& node) noexcept {
-    return !settle([&](place_in_line*& served) { return receive(by, served) || wait_in(receivers_, by, node); });
-  }
+  bool wait_to_receive(channel_end& by, resumable& node) noexcept;
 
   cancel_result leave(channel_end& by) noexcept {
     const spin_guard held(lock_);
@@ -77,7 +73,8 @@ class channel_core {
  private:
   using places = intrusive_list<place_in_line>;
 
-  // Each serves one at the other end at most, whom it wakes when the lock is free again.
+  // Each serves one at the other end at most, whom it wakes when the lock is free again. Inline as far as an item goes into
+  // the channel or out of it and nobody waits, so that what the lock protects is all that is written.
   template <class Act>
   CORDAGE_ALWAYS_INLINE bool settle(Act&& act) noexcept {
     place_in_line* served = nullptr;
@@ -88,9 +85,9 @@ class channel_core {
     return settled;
   }
 
-  bool send(channel_end& by, place_in_line*& served) noexcept {
+  CORDAGE_ALWAYS_INLINE bool send(channel_end& by, place_in_line*& served) noexcept {
     if (closed_) [[unlikely]] return enter(by);
-    if (!receivers_.empty()) {
+    if (!receivers_.empty()) [[unlikely]] {
       if (channel_end* const to = partner_of(by, receivers_); to != nullptr) {
         to->cell = std::exchange(by.cell, nullptr);
         served = to;
@@ -102,12 +99,12 @@ class channel_core {
     return true;
   }
 
-  bool receive(channel_end& by, place_in_line*& served) noexcept {
-    if (size_ != 0) {
+  CORDAGE_ALWAYS_INLINE bool receive(channel_end& by, place_in_line*& served) noexcept {
+    if (size_ != 0) [[likely]] {
       if (!enter(by)) return false;
       by.cell = &cells_.pop();
       --size_;
-      if (!senders_.empty()) serve_sender(served);
+      if (!senders_.empty()) [[unlikely]] served = serve_sender();
       return true;
     }
     if (!senders_.empty()) {
@@ -121,13 +118,7 @@ class channel_core {
   }
 
   // There is room for the one who waits longest.
-  void serve_sender(place_in_line*& served) noexcept {
-    channel_end nobody;
-    channel_end* const from = partner_of(nobody, senders_);
-    if (from == nullptr) return;
-    put(*from);
-    served = from;
-  }
+  channel_end* serve_sender() noexcept;
 
   void put(channel_end& from) noexcept {
     cells_.push(*std::exchange(from.cell, nullptr));
