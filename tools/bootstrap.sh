@@ -78,6 +78,7 @@ need_sanitizers() {
 need_bench() {
   has valgrind || want valgrind "the benchmarks count instructions with it"
   [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want libboost-context-dev "stacks are compared with Boost's"
+  [[ -e /usr/include/boost/fiber/buffered_channel.hpp ]] || want libboost-fiber-dev "channels are compared with Boost's"
 }
 
 # Both compilers, and a linker that reads what clang writes with -flto.

@@ -115,7 +115,7 @@ class broadcast {
     receive_operation(receive_operation&& other) noexcept : core_(other.core_) { place_.at = other.place_.at; }
     ~receive_operation() { let_go(place_.cell); }
 
-    void attach(detail::strand& on) noexcept { place_.begin_again(on); }
+    void attach(detail::strand& on) noexcept { place_.begin_on(on); }
     void join(detail::race& with) noexcept { place_.racing = &with; }
     bool ready() noexcept { return core_->try_receive(place_); }
     bool start(resumable& node) noexcept { return core_->wait(place_, node); }

@@ -18,10 +18,12 @@
 #include <concepts>
 #include <cstddef>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
+#include <cordage/base/config.hpp>
 #include <cordage/base/fatal.hpp>
 #include <cordage/result.hpp>
 #include <cordage/strands/frame_memory.hpp>
@@ -46,17 +48,23 @@ class owning_end : public channel_end {
   owning_end() noexcept = default;
   explicit owning_end(cell_of<T>* with) noexcept : channel_end(with) {}
   owning_end(owning_end&&) noexcept = default;
-  ~owning_end() { delete static_cast<cell_of<T>*>(cell); }
+  // Rare: what was sent is gone, and what was received was taken. Out of the way, so that what moves an end sees through it.
+  ~owning_end() {
+    if (cell != nullptr) [[unlikely]] discard(cell);
+  }
 
   // There has to be one.
   T take() {
-    const owning_end emptied(static_cast<cell_of<T>*>(std::exchange(cell, nullptr)));
-    return std::move(static_cast<cell_of<T>*>(emptied.cell)->item);
+    const std::unique_ptr<cell_of<T>> emptied(static_cast<cell_of<T>*>(std::exchange(cell, nullptr)));
+    return std::move(emptied->item);
   }
   result<T> take_or_closed() {
-    if (cell == nullptr) return fail(errc::closed);
+    if (cell == nullptr) [[unlikely]] return fail(errc::closed);
     return take();
   }
+
+ private:
+  CORDAGE_RARELY_CALLED static void discard(channel_cell* left) noexcept { delete static_cast<cell_of<T>*>(left); }
 };
 
 // What the operations at the two ends have in common. Movable until it is started; one that was withdrawn may be awaited
@@ -64,7 +72,7 @@ class owning_end : public channel_end {
 template <class T>
 class channel_operation {
  public:
-  void attach(strand& on) noexcept { end_.begin_again(on); }
+  void attach(strand& on) noexcept { end_.begin_on(on); }
   void join(race& with) noexcept { end_.racing = &with; }
   cancel_result cancel() noexcept { return core_->leave(end_); }
 

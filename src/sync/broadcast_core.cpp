@@ -13,6 +13,7 @@ broadcast_core::broadcast_core(std::size_t capacity)
 
 // The next one for a receiver that has not lagged behind.
 void broadcast_core::give(broadcast_place& to) noexcept {
+  to.lagged = false;
   to.cell = kept(to.at->next++);
   // Relaxed: the place among the newest keeps it meanwhile.
   to.cell->references.fetch_add(1, memory_order_relaxed);
@@ -21,7 +22,6 @@ void broadcast_core::give(broadcast_place& to) noexcept {
 bool broadcast_core::receive(broadcast_place& by) noexcept {
   const bool is_there = by.at->next != sent_;
   if ((!is_there && !closed_) || !race::claim(by.racing)) return false;
-  by.state = place_state::entered;
   by.lagged = by.at->next < oldest();
   if (by.lagged) {
     by.at->missed += oldest() - by.at->next;

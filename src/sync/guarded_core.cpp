@@ -7,10 +7,9 @@ namespace cordage::detail {
 // Nobody that waits is overtaken: while the value is not locked, no condition of theirs holds. Who begins to wait changes
 // nothing about that, so only its own condition is looked at, and those of who came meanwhile.
 bool guarded_core::wait(guarded_operation& by, resumable& node) noexcept {
-  by.node = &node;
   lock_.lock();
-  waiting_.push_back(by);
-  if (locked_) {
+  by.wait_in(waiting_, node);
+  if (locked_ || by.state == place_state::lost) {
     lock_.unlock();
     return true;
   }

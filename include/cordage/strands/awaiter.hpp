@@ -85,14 +85,12 @@ class awaiter : coroutine_node<node_for<Op>> {
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> self) {
     promise_base& by = self.promise();
-    this->waiter_ = self;
-    this->home = by.home;
     if constexpr (!begins_although_stopped<operation_type>) {
-      if (by.stopping()) [[unlikely]] return queue(stop<Promise>);
+      if (by.stopping()) [[unlikely]] return queue(self, stop<Promise>);
     }
-    if (!op_.ready() && start<Promise>(by)) return true;
-    if (!can_go_on()) [[unlikely]] return queue(end<Promise>);
-    return this->home->spend() ? false : queue(resume<Promise>);
+    if (!op_.ready() && start(self)) return true;
+    if (!can_go_on()) [[unlikely]] return queue(self, end<Promise>);
+    return by.home->spend() ? false : queue(self, resume<Promise>);
   }
 
   // A result that is given is to be looked at.
@@ -122,10 +120,19 @@ class awaiter : coroutine_node<node_for<Op>> {
     return true;
   }
 
+  // What is ready needs no node.
+  template <class Promise>
+  void prepare_node(std::coroutine_handle<Promise> self, void (*then)(resumable&)) noexcept {
+    this->waiter_ = self;
+    this->home = self.promise().home;
+    this->run = then;
+  }
+
   // True: the operation is under way, and neither it nor this awaiter may be touched any more.
   template <class Promise>
-  bool start(promise_base& by) {
-    this->run = completed<Promise>;
+  bool start(std::coroutine_handle<Promise> self) {
+    promise_base& by = self.promise();
+    prepare_node(self, completed<Promise>);
     if constexpr (withdrawable) {
       this->type = &type_of<Promise>;
       by.on->waiting_on = this;
@@ -146,8 +153,9 @@ class awaiter : coroutine_node<node_for<Op>> {
   }
 
   // Takes a turn of the queue first.
-  bool queue(void (*then)(resumable&)) noexcept {
-    this->run = then;
+  template <class Promise>
+  bool queue(std::coroutine_handle<Promise> self, void (*then)(resumable&)) noexcept {
+    prepare_node(self, then);
     wake(*this);
     return true;
   }

@@ -32,14 +32,6 @@ struct broadcast_position {
 };
 
 struct broadcast_place : place_in_line {
-  // It may have been used before.
-  void begin_again(strand& on) noexcept {
-    who = &on;
-    racing = nullptr;
-    state = place_state::waiting;
-    lagged = false;
-  }
-
   broadcast_position* at = nullptr;
   broadcast_cell* cell = nullptr;  // received, with a reference; null: closed or lagged
   bool lagged = false;
@@ -80,8 +72,7 @@ class broadcast_core {
   bool wait(broadcast_place& by, resumable& node) noexcept {
     const spin_guard held(lock_);
     if (receive(by)) return false;
-    by.node = &node;
-    waiting_.push_back(by);
+    by.wait_in(waiting_, node);
     return true;
   }
   cancel_result leave(broadcast_place& by) noexcept {

@@ -25,13 +25,6 @@ struct channel_end : place_in_line {
   channel_end(channel_end&& other) noexcept
       : place_in_line(std::move(other)), cell(std::exchange(other.cell, nullptr)) {}
 
-  // Where it has waited before, it was withdrawn, and of the race that it may have lost then nothing is left.
-  void begin_again(strand& on) noexcept {
-    who = &on;
-    racing = nullptr;
-    state = place_state::waiting;
-  }
-
   channel_cell* cell;
 };
 
@@ -44,19 +37,31 @@ class channel_core {
 
   // Whether it is settled at once: the channel has taken the cell, or, where the sender still has it, is closed.
   bool try_send(channel_end& by) noexcept {
-    return settle([&](place_in_line*& served) { return send(by, served); });
+    lock_.lock();
+    const bool goes_in = size_ < capacity_ && !closed_ && receivers_.empty() && by.racing == nullptr;
+    if (!goes_in) [[unlikely]] return send_and_unlock(by);
+    put(by);
+    lock_.unlock();
+    return true;
   }
   // False: it is settled. Otherwise the node will be woken when it is.
   bool wait_to_send(channel_end& by, resumable& node) noexcept {
-    return !settle([&](place_in_line*& served) { return send(by, served) || wait_in(senders_, by, node); });
+    lock_.lock();
+    return !send_and_unlock(by, &node);
   }
 
   // The same for a receiver: one that is left without a cell finds the channel closed.
   bool try_receive(channel_end& by) noexcept {
-    return settle([&](place_in_line*& served) { return receive(by, served); });
+    lock_.lock();
+    const bool is_there = size_ != 0 && senders_.empty() && by.racing == nullptr;
+    if (!is_there) [[unlikely]] return receive_and_unlock(by);
+    by.cell = &take();
+    lock_.unlock();
+    return true;
   }
   bool wait_to_receive(channel_end& by, resumable& node) noexcept {
-    return !settle([&](place_in_line*& served) { return receive(by, served) || wait_in(receivers_, by, node); });
+    lock_.lock();
+    return !receive_and_unlock(by, &node);
   }
 
   cancel_result leave(channel_end& by) noexcept {
@@ -84,75 +89,25 @@ class channel_core {
  private:
   using places = intrusive_list<place_in_line>;
 
+  // Everything but an item that goes into the channel, or out of it, while nobody waits. With a node: waits if it must.
+  bool send_and_unlock(channel_end& by, resumable* node = nullptr) noexcept;
+  bool receive_and_unlock(channel_end& by, resumable* node = nullptr) noexcept;
   // Each serves one at the other end at most, whom it wakes when the lock is free again.
-  template <class Act>
-  CORDAGE_ALWAYS_INLINE bool settle(Act&& act) noexcept {
-    place_in_line* served = nullptr;
-    lock_.lock();
-    const bool settled = act(served);
-    lock_.unlock();
-    if (served != nullptr) wake(*served->node);
-    return settled;
-  }
-
-  bool send(channel_end& by, place_in_line*& served) noexcept {
-    if (closed_) [[unlikely]] return enter(by);
-    if (!receivers_.empty()) {
-      if (channel_end* const to = partner_of(by, receivers_); to != nullptr) {
-        to->cell = std::exchange(by.cell, nullptr);
-        served = to;
-        return true;
-      }
-    }
-    if (size_ >= capacity_ || !enter(by)) return false;
-    put(by);
-    return true;
-  }
-
-  bool receive(channel_end& by, place_in_line*& served) noexcept {
-    if (size_ != 0) {
-      if (!enter(by)) return false;
-      by.cell = &cells_.pop();
-      --size_;
-      if (!senders_.empty()) serve_sender(served);
-      return true;
-    }
-    if (!senders_.empty()) {
-      if (channel_end* const from = partner_of(by, senders_); from != nullptr) {
-        by.cell = std::exchange(from->cell, nullptr);
-        served = from;
-        return true;
-      }
-    }
-    return closed_ && enter(by);
-  }
-
-  // There is room for the one who waits longest.
-  void serve_sender(place_in_line*& served) noexcept {
-    channel_end nobody;
-    channel_end* const from = partner_of(nobody, senders_);
-    if (from == nullptr) return;
-    put(*from);
-    served = from;
-  }
+  bool send(channel_end& by, place_in_line*& served) noexcept;
+  bool receive(channel_end& by, place_in_line*& served) noexcept;
+  void unlock_and_wake(place_in_line* served) noexcept;
 
   void put(channel_end& from) noexcept {
     cells_.push(*std::exchange(from.cell, nullptr));
     ++size_;
   }
+  channel_cell& take() noexcept {
+    --size_;
+    return cells_.pop();
+  }
 
   // One that has lost its race already waits like any other, until its select withdraws it.
-  static bool enter(channel_end& by) noexcept {
-    if (!race::claim(by.racing)) return false;
-    by.state = place_state::entered;
-    return true;
-  }
-
-  static bool wait_in(places& line, channel_end& by, resumable& node) noexcept {
-    by.node = &node;
-    line.push_back(by);
-    return false;
-  }
+  static bool enter(channel_end& by) noexcept { return race::claim(by.racing); }
 
   // Who waits longest at the other end and has not lost a race meanwhile; both have entered then. Those that have lost are
   // no longer in the way: their selects withdraw them.

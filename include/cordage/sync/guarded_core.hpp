@@ -46,7 +46,7 @@ class guarded_core {
 // Movable until it is started.
 class guarded_operation : place_in_line {
  public:
-  void attach(strand& on) noexcept { who = &on; }
+  void attach(strand& on) noexcept { begin_on(on); }
   void join(race& with) noexcept { racing = &with; }
   bool ready() const noexcept { return false; }
   bool start(resumable& by) noexcept { return core_->wait(*this, by); }

@@ -21,6 +21,10 @@ class race {
 
   // Null stands for a wait that does not race.
   static bool claim(race* of) noexcept { return of == nullptr || of->decide(); }
+  static bool is_lost(const race* of) noexcept {
+    // Acquire: as where it is claimed.
+    return of != nullptr && of->word_.load(memory_order_acquire) == state::decided;
+  }
   static outcome claim_both(race* one, race* other) noexcept {
     if (one == nullptr) return claim(other) ? outcome::won : outcome::other_lost;
     if (other == nullptr) return claim(one) ? outcome::won : outcome::one_lost;

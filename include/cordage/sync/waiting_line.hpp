@@ -17,21 +17,37 @@
 namespace cordage::detail {
 
 enum class place_state : unsigned char {
-  waiting,  // or about to
+  waiting,
   entered,  // it has got what it waits for
   lost,     // another alternative of its select was faster: it is out of the line, and the select withdraws it
 };
 
 struct place_in_line : list_links<place_in_line> {
-  place_in_line() noexcept = default;
+  // Leaves alone what is set when it waits: most of those who come enter at once, and a locked instruction waits for the
+  // stores before it.
+  place_in_line() noexcept {}
   // Movable until somebody waits in it.
   place_in_line(place_in_line&&) noexcept : list_links() {}
 
-  resumable* node = nullptr;  // to be woken; set when it waits
-  strand* who = nullptr;      // for dumps
-  race* racing = nullptr;     // of which select this is an alternative
-  place_state state = place_state::waiting;  // changes under the lock
+  resumable* node;         // to be woken; set when it waits
+  strand* who = nullptr;   // for dumps
+  race* racing = nullptr;  // of which select this is an alternative
+  place_state state;       // from then on; changes under the lock
 
+  // Before it begins, and before it joins a race. Where it has waited before, it was withdrawn, and of the race that it may
+  // have lost then nothing is left.
+  void begin_on(strand& on) noexcept {
+    who = &on;
+    racing = nullptr;
+  }
+
+  // Under the lock: the node will be woken when it has entered. One that has lost its race already keeps nobody out: it is
+  // in no line.
+  void wait_in(intrusive_list<place_in_line>& line, resumable& by) noexcept {
+    node = &by;
+    state = race::is_lost(racing) ? place_state::lost : place_state::waiting;
+    if (state == place_state::waiting) line.push_back(*this);
+  }
   bool has_entered() const noexcept { return state == place_state::entered; }
   // Out of the line. False: it has lost.
   bool enter_race() noexcept {
@@ -75,7 +91,7 @@ class waiting_line {
   bool wait(Place& by, resumable& node) noexcept {
     const spin_guard held(lock_);
     if (waiting_.empty() && enter_now(by)) return false;
-    stand_in_line(by, node);
+    by.wait_in(waiting_, node);
     return true;
   }
 
@@ -111,7 +127,7 @@ class waiting_line {
     lock_.lock();
     how(rules_);
     const bool waits = !enter_now(by);
-    if (waits) stand_in_line(by, node);
+    if (waits) by.wait_in(waiting_, node);
     let_in_and_unlock();
     return waits;
   }
@@ -124,15 +140,9 @@ class waiting_line {
 
  private:
   bool enter_now(Place& by) noexcept {
-    if (!rules_.lets_in(by) || !by.enter_race()) return false;
+    if (!rules_.lets_in(by) || !race::claim(by.racing)) return false;
     rules_.enter(by);
     return true;
-  }
-
-  // One that has lost its race already waits beside the line until its select withdraws it: it keeps nobody out.
-  void stand_in_line(Place& by, resumable& node) noexcept {
-    by.node = &node;
-    if (by.state == place_state::waiting) waiting_.push_back(by);
   }
 
   CORDAGE_RARELY_THROWS void let_in_and_unlock() noexcept {
@@ -161,7 +171,7 @@ class line_operation {
   template <class... Args>
   explicit line_operation(Line& line, Args... args) noexcept : line_(&line), place_(args...) {}
 
-  void attach(strand& on) noexcept { place_.who = &on; }
+  void attach(strand& on) noexcept { place_.begin_on(on); }
   void join(race& with) noexcept { place_.racing = &with; }
   bool ready() noexcept { return line_->try_enter(place_); }
   bool start(resumable& node) noexcept { return line_->wait(place_, node); }
