@@ -1,8 +1,9 @@
 // A chat server: who connects gives a name, and each line is sent to all others. Try it with `nc 127.0.0.1 7008`.
 //
-// Nobody is held up by who reads slowly: a broadcast keeps the newest messages, and a member that is further behind is told
-// and dropped. SIGINT or SIGTERM drains the server: it accepts nobody, and each member leaves when the lines that had arrived
-// from it are said. A second signal ends it at once. SIGUSR1 makes it say, on standard error, what each member waits for.
+// Nobody is held up by who reads slowly: a broadcast keeps the newest messages, and a member that is further behind is
+// told and dropped. SIGINT or SIGTERM drains the server: it accepts nobody, and each member leaves when the lines that had
+// arrived from it are said. A second signal ends it at once. SIGUSR1 makes it say, on standard error, what each member
+// waits for.
 #include <getopt.h>
 
 #include <algorithm>

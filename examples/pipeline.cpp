@@ -1,11 +1,11 @@
-// Series of numbers, one a line, as NAME,NUMBER,NUMBER,…; of each it writes NAME,COUNT,SUM,LEAST,GREATEST, in the order of the
-// input. A line that is no such series is named on standard error, with its number, and the others go on.
+// Reads series of numbers, one a line, as NAME,NUMBER,NUMBER,…, and writes of each NAME,COUNT,SUM,LEAST,GREATEST, in the order
+// of the input. A line that is no such series is named on standard error, with its number, and the others go on.
 //
 //   input thread -> blocks -> hand_out -> jobs -> N fibers parse_lines
 //                                |                     | (each answer by the promise of its line)
 //                                `---> in_order -> write_in_order -> blocks -> output thread
 //
-// Each arrow is a channel that holds so much and no more: whoever is too fast waits, and memory does not grow with the input.
+// Each arrow is a channel that holds so much and no more: who is too fast waits, and memory does not grow with the input.
 #include <getopt.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -37,8 +37,8 @@ constexpr std::size_t block_size = 65536;       // of what is read, and about so
 constexpr std::size_t lines_under_way = 64;     // between being read and being written
 constexpr std::size_t longest_line = 1 << 20;   // with the above, what bounds the memory
 
-// read(2) may wait for ever, for a pipe or a terminal, so it has a thread of its own. The thread has a runtime of its own, too,
-// and nothing else runs there: so it may block, and can wait for room in a channel as well.
+// read(2) may wait for ever, for a pipe or a terminal, so it has a thread of its own. The thread has a runtime of its own,
+// too, where nothing else runs: so it may block, and can wait for room in a channel as well.
 // [input]
 class input {
  public:
@@ -67,7 +67,8 @@ class input {
 
   // False: at the end, or when reading failed, or was interrupted.
   bool read_some(std::string& block) {
-    std::array<pollfd, 2> waits{{{.fd = fd_, .events = POLLIN, .revents = 0}, {.fd = interrupt_, .events = POLLIN, .revents = 0}}};
+    std::array<pollfd, 2> waits{{{.fd = fd_, .events = POLLIN, .revents = 0},
+                                 {.fd = interrupt_, .events = POLLIN, .revents = 0}}};
     block.resize(block_size);
     ssize_t count = -1;
     do {
@@ -228,8 +229,10 @@ cordage::task<cordage::result<>> write_in_order(answers_channel& in_order, outpu
       ++malformed;
       text.complaints += "pipeline: line " + std::to_string(number) + ": " + line.error() + '\n';
     }
-    const bool more_to_come = in_order.size() != 0 && text.results.size() + text.complaints.size() < block_size;
-    if (!more_to_come) co_await !to.blocks.send(std::exchange(text, {}));
+    const bool more_fits = text.results.size() + text.complaints.size() < block_size;
+    if (more_fits && in_order.size() != 0) continue;
+    co_await !to.blocks.send(std::move(text));
+    text = {};
   }
   co_return {};
 }

@@ -1,12 +1,12 @@
-// Asks servers what they say first, as many at a time as there are workers: SSH, SMTP, FTP and others greet whoever connects.
+// Asks servers what they say first, as many at a time as there are workers: SSH, SMTP and others greet whoever connects.
 //
 //   $ worker_pool --workers 8 192.0.2.1:22 192.0.2.2:25
 //   192.0.2.1:22: SSH-2.0-OpenSSH_9.6
 //
 //   submit -> jobs, a channel with room for a few -> K workers -> reports -> print
 //
-// What one server does wrong is the report of one job, on standard error, and the workers go on. SIGINT or SIGTERM closes the
-// pool: what was submitted is finished. A second signal stops it.
+// What one server does wrong is the report of one job, on standard error, and the workers go on. SIGINT or SIGTERM closes
+// the pool: what was submitted is finished. A second signal stops it.
 #include <getopt.h>
 
 #include <algorithm>
@@ -102,7 +102,8 @@ cordage::task<> work_through(pool& of, const options& what) {
       }
     }
     for (const std::string& server : what.servers) {
-      if (!co_await of.jobs.send(server)) break;            // somebody has closed the pool
+      const cordage::result<> submitted = co_await of.jobs.send(server);
+      if (!submitted) break;                                // somebody has closed the pool
     }
     of.jobs.close();                                        // the workers finish what is in it, and end
   });

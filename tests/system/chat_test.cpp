@@ -126,7 +126,8 @@ TEST_F(chat, asks_again_for_a_name_that_is_none_or_taken) {
   const person anna = join("anna", "nobody else");
   person other(*server_);
   EXPECT_EQ(other.hear(), "* what is your name?");
-  for (const std::string& wrong : {std::string(), std::string("two words"), std::string(33, 'x'), std::string("a:b"), std::string("\x1b[2J")}) {
+  for (const std::string& wrong : {std::string(), std::string(33, 'x'), std::string("two words"), std::string("a:b"),
+                                   std::string("\x1b[2J")}) {
     other.say(wrong);
     EXPECT_EQ(other.hear(), "* a name is 1 to 32 letters, digits, - and _; what is yours?") << wrong;
   }
@@ -271,7 +272,8 @@ TEST_F(chat_with_a_slow_member, drops_it_and_tells_it_and_the_others_miss_nothin
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(talk());
   const std::string heard = slow_->hear_until_end();
   EXPECT_TRUE(heard.starts_with("talker: 0...")) << heard.substr(0, 100);
-  EXPECT_TRUE(heard.ends_with("* you read too slowly and have missed messages; goodbye\n")) << heard.substr(heard.size() - 100);
+  EXPECT_TRUE(heard.ends_with("* you read too slowly and have missed messages; goodbye\n"))
+      << heard.substr(heard.size() - 100);
   slow_.reset();
 }
 
@@ -389,8 +391,12 @@ INSTANTIATE_TEST_SUITE_P(
                            {"--listen", "192.0.2.1:0"},
                            "cannot listen on 192.0.2.1:0: Cannot assign requested address"},
         wrong_command_line{"no_backlog", {"--backlog", "0"}, "--backlog takes a number from 1 to 1000000, not \"0\""},
-        wrong_command_line{"a_backlog_that_is_no_number", {"--backlog", "many"}, "--backlog takes a number from 1 to 1000000, not \"many\""},
-        wrong_command_line{"a_time_without_a_unit", {"--patience", "5"}, "--patience takes a time from 1ms to 1000000s, as 10s, not \"5\""},
+        wrong_command_line{"a_backlog_that_is_no_number",
+                           {"--backlog", "many"},
+                           "--backlog takes a number from 1 to 1000000, not \"many\""},
+        wrong_command_line{"a_time_without_a_unit",
+                           {"--patience", "5"},
+                           "--patience takes a time from 1ms to 1000000s, as 10s, not \"5\""},
         wrong_command_line{"an_unknown_option", {"--colour"}, "unrecognized option '--colour'"},
         wrong_command_line{"an_argument", {"7008"}, "unexpected argument \"7008\""}),
     [](const auto& each) { return each.param.name; });

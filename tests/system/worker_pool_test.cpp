@@ -5,14 +5,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <future>
 #include <ostream>
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -103,7 +101,9 @@ TEST_P(worker_pool, prints_what_each_server_says_first) {
   two.greet("SSH-2.0-test\n");
   three.greet("no end of line");
   expect_end(program, 0,
-             one.address() + ": 220 ready\n" + two.address() + ": SSH-2.0-test\n" + three.address() + ": no end of line\n", "");
+             one.address() + ": 220 ready\n" + two.address() + ": SSH-2.0-test\n" + three.address() +
+                 ": no end of line\n",
+             "");
 }
 
 TEST_P(worker_pool, prints_in_the_order_of_the_answers) {
@@ -121,13 +121,14 @@ TEST_P(worker_pool, prints_in_the_order_of_the_answers) {
 TEST_P(worker_pool, goes_on_after_jobs_that_fail) {
   asked_server refuses, falls_silent, speaks;
   refuses.close();
-  child_process program(command({"--workers", "1", refuses.address(), "nonsense", falls_silent.address(), speaks.address()}));
+  child_process program(
+      command({"--workers", "1", refuses.address(), "nonsense", falls_silent.address(), speaks.address()}));
   falls_silent.accept();
   speaks.greet("hello\n");
   expect_end(program, 1, speaks.address() + ": hello\n",
              "worker_pool: " + refuses.address() + ": Connection refused\n" +
-                 "worker_pool: nonsense: not a numeric ADDRESS:PORT such as 127.0.0.1:80 or [::1]:80\n" + "worker_pool: " + falls_silent.address() +
-                 ": end of stream\n");
+                 "worker_pool: nonsense: not a numeric ADDRESS:PORT such as 127.0.0.1:80 or [::1]:80\n" +
+                 "worker_pool: " + falls_silent.address() + ": end of stream\n");
 }
 
 TEST_P(worker_pool, gives_up_a_server_that_says_nothing) {
@@ -137,7 +138,6 @@ TEST_P(worker_pool, gives_up_a_server_that_says_nothing) {
   expect_end(program, 1, "", line + line + line);
 }
 
-// A pause makes it more likely that one too many would be seen, and nothing else depends on it.
 TEST_P(worker_pool, asks_as_many_at_a_time_as_there_are_workers) {
   const asked_server all;
   std::vector<std::string> arguments{"--workers", "3", "--queue", "1"};
@@ -146,7 +146,6 @@ TEST_P(worker_pool, asks_as_many_at_a_time_as_there_are_workers) {
   std::vector<owned_fd> open;
   for (int i = 0; i < 3; ++i) open.push_back(all.accept());
   for (int answered = 0; answered < 7; ++answered) {
-    if (answered < 3) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     EXPECT_FALSE(all.is_asked());
     write_all(open.front().get(), "hello\n");
     open.erase(open.begin());
@@ -204,7 +203,9 @@ TEST_P(worker_pool, finishes_at_a_signal_what_was_submitted) {
 
 TEST_P(worker_pool, stops_at_a_second_signal) {
   const asked_server all;
-  child_process program(command({"--workers", "2", "--queue", "1", all.address(), all.address(), all.address(), all.address()}));
+  std::vector<std::string> arguments{"--workers", "2", "--queue", "1"};
+  arguments.resize(arguments.size() + 4, all.address());
+  child_process program(command(arguments));
   const owned_fd first = all.accept(), second = all.accept();
   send_signal_and_wait_until_heeded(program, SIGTERM);
   program.send_signal(SIGINT);
@@ -239,9 +240,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         wrong_command_line{"no_server", {}, "no server to ask"},
         wrong_command_line{"no_workers", {"--workers", "0", "a"}, "--workers takes a number from 1 to 10000, not \"0\""},
-        wrong_command_line{"a_queue_that_is_no_number", {"--queue", "long", "a"}, "--queue takes a number from 1 to 10000, not \"long\""},
+        wrong_command_line{"a_queue_that_is_no_number",
+                           {"--queue", "long", "a"},
+                           "--queue takes a number from 1 to 10000, not \"long\""},
         wrong_command_line{"an_unknown_style", {"--style", "thread", "a"}, "--style is task or fiber, not \"thread\""},
-        wrong_command_line{"a_time_without_a_unit", {"--timeout", "5", "a"}, "--timeout takes a time from 1ms to 1000000s, as 10s, not \"5\""},
+        wrong_command_line{"a_time_without_a_unit",
+                           {"--timeout", "5", "a"},
+                           "--timeout takes a time from 1ms to 1000000s, as 10s, not \"5\""},
         wrong_command_line{"an_unknown_option", {"--colour"}, "unrecognized option '--colour'"}),
     [](const auto& each) { return each.param.name; });
 
