@@ -124,11 +124,11 @@ ending child_process::wait() {
   pid_ = -1;
   if (WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
-  end.errors = read_errors();
+  end.errors = errors_so_far();
   return end;
 }
 
-std::string child_process::read_errors() const {
+std::string child_process::errors_so_far() const {
   std::string all;
   char buffer[4096];
   for (ssize_t got;

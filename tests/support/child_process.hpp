@@ -47,13 +47,13 @@ class child_process {
   void close_input() noexcept { input_.close(); }
   void send_signal(int number) const;
   bool has_ended() const;
+  // What it has written to its standard error until now.
+  std::string errors_so_far() const;
   // Reads the rest of its output, and waits for its end. Once.
   ending wait();
   bool was_waited_for() const noexcept { return pid_ < 0; }
 
  private:
-  std::string read_errors() const;
-
   pid_t pid_ = -1;  // -1 once it has been waited for
   owned_fd input_;
   owned_fd output_;

@@ -1,0 +1,342 @@
+// A chat server: who connects gives a name, and each line is sent to all others. Try it with `nc 127.0.0.1 7008`.
+//
+// Nobody is held up by who reads slowly: a broadcast keeps the newest messages, and a member that is further behind is
+// told and dropped. SIGINT or SIGTERM drains the server: it accepts nobody, and each member leaves when the lines that had
+// arrived from it are said. A second signal ends it at once. SIGUSR1 makes it say, on standard error, what each member
+// waits for.
+#include <getopt.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <cordage/cordage.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t longest_line = 1000;
+constexpr std::size_t longest_name = 32;
+
+struct options {
+  std::string listen = "127.0.0.1:7008";
+  std::size_t backlog = 256;                // so many messages a member may be behind
+  std::chrono::milliseconds patience = 5s;  // for those who leave to take what was said before
+};
+
+// [room]
+struct message {
+  std::uint64_t from;                       // the number of a member, 0 for the server
+  std::string text;
+};
+using shared_message = std::shared_ptr<const message>;
+
+struct room {
+  explicit room(const options& asked) : how(asked), news(asked.backlog) {}
+
+  shared_message say(std::uint64_t from, std::string text) {
+    auto said = std::make_shared<const message>(from, std::move(text));
+    news.send(said);                        // never waits, whoever is slow
+    return said;
+  }
+
+  const options& how;
+  cordage::broadcast<shared_message> news;
+  std::set<std::string, std::less<>> names;
+  std::uint64_t connections = 0;
+  std::uint64_t lines = 0;
+};
+// [/room]
+
+std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+// What a peer sends could steer the terminals of others.
+std::string printable(std::string line) {
+  if (line.ends_with('\r')) line.pop_back();
+  std::ranges::replace_if(line, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  return line;
+}
+
+bool is_name(std::string_view text) {
+  const auto belongs_in_names = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c >= 0x80; };
+  return !text.empty() && text.size() <= longest_name && std::ranges::all_of(text, belongs_in_names);
+}
+
+// [lines]
+class line_reader {
+ public:
+  explicit line_reader(cordage::tcp::stream& from) : from_(from) {}
+
+  // errc::end_of_stream when there are no more; std::errc::message_size for one that is too long.
+  cordage::async<std::string> next() {
+    std::size_t end = 0;
+    while ((end = pending_.find('\n')) == pending_.npos && pending_.size() <= longest_line) {
+      std::array<char, 4096> buffer;
+      const std::size_t n = co_await !from_.read_some(std::as_writable_bytes(std::span(buffer)));
+      if (n == 0) co_return std::unexpected(cordage::errc::end_of_stream);
+      pending_.append(buffer.data(), n);
+    }
+    if (end > longest_line) co_return std::unexpected(std::make_error_code(std::errc::message_size));
+    std::string line = pending_.substr(0, end);
+    pending_.erase(0, end + 1);
+    co_return printable(std::move(line));
+  }
+
+ private:
+  cordage::tcp::stream& from_;
+  std::string pending_;
+};
+// [/lines]
+
+class member {
+ public:
+  member(room& in, cordage::tcp::stream peer) : room_(in), peer_(std::move(peer)) {}
+  member(const member&) = delete;
+  ~member() { leave("has left"); }
+
+  cordage::task<> stay();
+
+ private:
+  cordage::async<> talk();
+  cordage::async<> choose_name();
+  cordage::async<> hear();
+  cordage::async<> tell();
+  cordage::async<> fall_behind();
+  cordage::async<> part(std::error_code why);
+  void enter(const std::string& name);
+  void leave(const std::string& how);
+
+  room& room_;
+  cordage::tcp::stream peer_;
+  const std::uint64_t number_ = ++room_.connections;
+  line_reader lines_{peer_};
+  cordage::broadcast<shared_message>::receiver news_ = room_.news.subscribe();
+  std::string name_;                        // empty while it is not in the room
+  std::string unsent_;
+  shared_message last_words_;               // that it has left, once it has
+};
+
+// [member]
+cordage::task<> member::stay() {
+  const cordage::result<> ended = co_await talk();            // always by some error
+  (void)co_await cordage::with_timeout(room_.how.patience, part(ended.error()));
+}
+
+cordage::async<> member::talk() {
+  co_await !choose_name();
+  co_return co_await cordage::expect<0>(cordage::when_any(hear(), tell()));    // the first to end ends the other
+}
+
+// From the peer to all others.
+cordage::async<> member::hear() {
+  for (;;) {
+    const std::string line = co_await !lines_.next();
+    ++room_.lines;
+    room_.say(number_, name_ + ": " + line + '\n');
+    co_await cordage::yield_now();          // however much it says: everybody can take each line before the next
+  }
+}
+
+// From all others to the peer, up to its own last words.
+cordage::async<> member::tell() {
+  for (;;) {
+    while (!unsent_.empty()) {
+      const std::size_t n = co_await !cordage::when_any(peer_.write_some(bytes_of(unsent_)), fall_behind());
+      unsent_.erase(0, n);
+    }
+    const shared_message next = co_await !news_.receive();    // errc::lagged if it has missed some
+    if (next == last_words_) co_return {};
+    if (next->from != number_) unsent_ = next->text;
+  }
+}
+
+// Who waits for room to write does not receive, and so would never learn that it lags. This does, by a receiver of its own.
+cordage::async<> member::fall_behind() {
+  auto from_now_on = room_.news.subscribe();
+  for (std::size_t missed = 0; missed < room_.how.backlog; ++missed) co_await !from_now_on.receive();
+  co_return std::unexpected(cordage::errc::lagged);
+}
+// [/member]
+
+cordage::async<> member::choose_name() {
+  std::string_view question = "* what is your name?\n";
+  for (;;) {
+    co_await !peer_.write_all(bytes_of(question));
+    const std::string name = co_await !lines_.next();
+    if (!is_name(name)) {
+      question = "* a name is 1 to 32 letters, digits, - and _; what is yours?\n";
+    } else if (room_.names.contains(name)) {
+      question = "* somebody here has that name; what is yours?\n";
+    } else {
+      enter(name);
+      co_return {};
+    }
+  }
+}
+
+void member::enter(const std::string& name) {
+  unsent_ = "* welcome, " + name + "; here are:";
+  for (const std::string& other : room_.names) unsent_ += ' ' + other;
+  unsent_ += room_.names.empty() ? " nobody else\n" : "\n";
+  room_.names.insert(name_ = name);
+  news_ = room_.news.subscribe();
+  room_.say(number_, "* " + name_ + " has joined\n");
+}
+
+void member::leave(const std::string& how) {
+  if (name_.empty()) return;
+  room_.names.erase(name_);
+  last_words_ = room_.say(number_, "* " + std::exchange(name_, {}) + ' ' + how + '\n');
+}
+
+// Tells the others, and the peer as far as it can still be told.
+cordage::async<> member::part(std::error_code why) {
+  std::string goodbye;
+  if (why == cordage::errc::lagged) {
+    leave("was dropped: it reads too slowly");
+    goodbye = "* you read too slowly and have missed messages; goodbye\n";
+  } else {
+    if (why == std::errc::message_size) {
+      leave("was dropped: its line is too long");
+      goodbye = "* a line has at most " + std::to_string(longest_line) + " bytes; goodbye\n";
+    }
+    leave("has left");
+    if (last_words_ != nullptr) co_await !tell();             // what was said before
+  }
+  unsent_ += goodbye;
+  co_await !peer_.write_all(bytes_of(unsent_));
+  (void)peer_.shutdown_send();
+  // To close while there is something unread would reset the connection, and the goodbye would be lost.
+  std::array<std::byte, 4096> unheard;
+  while (co_await !peer_.read_some(unheard) != 0) {
+  }
+  co_return {};
+}
+
+constexpr const char* usage =
+    "usage: chat_server [--help] [--listen ADDRESS:PORT] [--backlog N] [--patience TIME]\n"
+    "  --listen ADDRESS:PORT  where to listen, in numbers; port 0 for any (127.0.0.1:7008)\n"
+    "  --backlog N            who is so many messages behind is dropped (256)\n"
+    "  --patience TIME        how long who leaves, or is dropped, may take to read the rest, as 500ms or 10s (5s)\n"
+    "SIGINT and SIGTERM drain it; SIGUSR1 writes to standard error what each of its strands waits for.\n";
+
+[[noreturn]] void refuse(const std::string& why) {
+  std::fprintf(stderr, "chat_server: %s\n%s", why.c_str(), usage);
+  std::exit(2);
+}
+
+// A number, and what stands behind it.
+std::pair<std::uint32_t, std::string_view> number_and_rest(std::string_view text) {
+  std::uint32_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [at, code] = std::from_chars(text.data(), end, value);
+  if (code != std::errc{}) return {0, "no number"};
+  return {value, {at, static_cast<std::size_t>(end - at)}};
+}
+
+std::size_t backlog(std::string_view text) {
+  const auto [value, rest] = number_and_rest(text);
+  if (!rest.empty() || value < 1 || value > 1'000'000)
+    refuse("--backlog takes a number from 1 to 1000000, not \"" + std::string(text) + '"');
+  return value;
+}
+
+std::chrono::milliseconds patience(std::string_view text) {
+  const auto [value, unit] = number_and_rest(text);
+  if ((unit != "ms" && unit != "s") || value < 1 || value > 1'000'000)
+    refuse("--patience takes a time from 1ms to 1000000s, as 10s, not \"" + std::string(text) + '"');
+  return std::chrono::milliseconds(std::int64_t{value} * (unit == "s" ? 1000 : 1));
+}
+
+options parse(int argc, char** argv) {
+  static const option known[] = {{"listen", required_argument, nullptr, 'l'},
+                                 {"backlog", required_argument, nullptr, 'b'},
+                                 {"patience", required_argument, nullptr, 'p'},
+                                 {"help", no_argument, nullptr, 'h'},
+                                 {}};
+  options asked;
+  for (int which; (which = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
+    if (which == 'l') {
+      asked.listen = optarg;
+    } else if (which == 'b') {
+      asked.backlog = backlog(optarg);
+    } else if (which == 'p') {
+      asked.patience = patience(optarg);
+    } else if (which == 'h') {
+      std::fputs(usage, stdout);
+      std::exit(0);
+    } else {
+      std::fputs(usage, stderr);  // getopt has said what was wrong
+      std::exit(2);
+    }
+  }
+  if (optind < argc) refuse("unexpected argument \"" + std::string(argv[optind]) + '"');
+  return asked;
+}
+
+cordage::tcp::listener listen(const options& asked) {
+  const auto where = cordage::endpoint::parse(asked.listen);
+  if (!where) refuse("--listen takes ADDRESS:PORT in numbers, as 127.0.0.1:7008 or [::1]:7008, not \"" + asked.listen + '"');
+  auto listener = cordage::tcp::listener::bind(*where);
+  if (!listener) refuse("cannot listen on " + asked.listen + ": " + listener.error().message());
+  return std::move(*listener);
+}
+
+// The first signal drains the server, a second one ends the program.
+template <class Server>
+cordage::task<> stop_at_signal(cordage::signal_set& asked_to_end, room& here, Server& server) {
+  co_await !asked_to_end.wait();
+  here.say(0, "* the server is shutting down\n");
+  server.request_stop();
+  const int again = co_await !asked_to_end.wait();
+  std::_Exit(128 + again);
+}
+
+// [serve]
+cordage::task<> serve_until_signal(cordage::tcp::listener listener, room& here, cordage::signal_set& asked_to_end) {
+  auto welcome = [&here](cordage::tcp::stream peer) -> cordage::task<> {
+    member guest(here, std::move(peer));
+    co_await guest.stay();
+  };
+  auto server = cordage::spawn(cordage::tcp::serve(std::move(listener), welcome, {.drain_for = here.how.patience}));
+  auto watcher = cordage::spawn(stop_at_signal<decltype(server)>, std::ref(asked_to_end), std::ref(here), std::ref(server));
+  const cordage::result<> ended = co_await server;
+  watcher.request_stop();
+  (void)co_await watcher;
+  if (!ended && ended.error() != cordage::errc::stopped) throw std::system_error(ended.error(), "serving");
+}
+// [/serve]
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const options asked = parse(argc, argv);
+  auto listener = listen(asked);
+  room here(asked);
+  cordage::runtime runtime({.dump_signal = SIGUSR1});
+  cordage::signal_set asked_to_end{SIGINT, SIGTERM};  // before anybody is told that there is a server to stop
+  std::printf("listening on %s (backlog %zu)\n", to_string(listener.local()).c_str(), asked.backlog);
+  std::fflush(stdout);
+  runtime.run(serve_until_signal(std::move(listener), here, asked_to_end));
+  std::printf("served %llu connections, %llu lines\n", static_cast<unsigned long long>(here.connections),
+              static_cast<unsigned long long>(here.lines));
+  return 0;
+} catch (const std::exception& failed) {
+  std::fprintf(stderr, "chat_server: %s\n", failed.what());
+  return 1;
+}
