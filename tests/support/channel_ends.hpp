@@ -1,7 +1,10 @@
 // Strands at the two ends of a channel, in both styles.
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <numeric>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -13,6 +16,12 @@
 #include "both_styles.hpp"
 
 namespace support {
+
+inline std::vector<int> numbers(int from, int count) {
+  std::vector<int> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), from);
+  return all;
+}
 
 // f(style of the senders, style of the receivers), for each mix.
 template <class F>
@@ -26,6 +35,15 @@ void each_mix(F&& f) {
 template <class InTask, class OnFiber, class... Args>
 auto spawn_either(style in, InTask in_task, OnFiber on_fiber, Args... args) {
   return in == style::task ? cordage::spawn(in_task, std::move(args)...) : cordage::spawn(on_fiber, std::move(args)...);
+}
+
+// A strand that awaits make(), which is kept.
+template <class Make>
+auto spawn_waiting(style in, Make make) {
+  using value = decltype(cordage::detail::value_when_awaited(make()));
+  auto in_task = [make]() -> cordage::task<value> { co_return co_await make(); };
+  auto on_fiber = [make]() -> value { return cordage::await(make()); };
+  return in == style::task ? cordage::spawn(in_task) : cordage::spawn(on_fiber);
 }
 
 template <class T>

@@ -3,15 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <chrono>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
-#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -19,27 +14,17 @@
 #include <cordage/async_generator.hpp>
 #include <cordage/fiber.hpp>
 #include <cordage/runtime.hpp>
-#include <cordage/stop.hpp>
 #include <cordage/task.hpp>
-#include <cordage/time.hpp>
 
 #include "both_styles.hpp"
 #include "channel_ends.hpp"
 #include "counted.hpp"
 #include "counted_allocations.hpp"
-#include "many_at_a_channel.hpp"
 
 namespace {
 
 using namespace cordage;
-using namespace std::chrono_literals;
 using namespace support;
-
-std::vector<int> numbers(int from, int count) {
-  std::vector<int> all(static_cast<std::size_t>(count));
-  std::iota(all.begin(), all.end(), from);
-  return all;
-}
 
 static_assert(!std::is_copy_constructible_v<channel<int>> && !std::is_move_constructible_v<channel<int>>);
 static_assert(!std::is_copy_constructible_v<channel<int>::send_operation>);
@@ -508,287 +493,6 @@ TEST(channel, allocates_nothing_in_steady_state) {
       }());
     });
   }
-}
-
-// What a strand had at hand when it was stopped: told by a destructor.
-template <class T>
-struct tells_what_was_kept {
-  channel<T>& items;
-  std::optional<T>& into;
-  typename channel<T>::send_operation sending;
-
-  tells_what_was_kept(channel<T>& of, std::optional<T>& to, T item) : items(of), into(to), sending(of.send(std::move(item))) {}
-  ~tells_what_was_kept() { into = sending.take_back(); }
-};
-
-TEST(channel, a_sender_that_is_stopped_while_it_waits_keeps_its_item) {
-  for (const std::size_t capacity : {0, 1}) {
-    for (const auto in : each_style) {
-      counted::alive = 0;
-      run([&]() -> task<> {
-        channel<std::unique_ptr<counted>> items(capacity);
-        if (capacity != 0) {
-          EXPECT_EQ(items.try_send(nullptr), true);
-        }
-        std::optional<std::unique_ptr<counted>> back;
-        auto in_task = [&]() -> task<> {
-          tells_what_was_kept<std::unique_ptr<counted>> kept(items, back, std::make_unique<counted>(4));
-          (void)co_await kept.sending;
-        };
-        auto on_fiber = [&] {
-          tells_what_was_kept<std::unique_ptr<counted>> kept(items, back, std::make_unique<counted>(4));
-          (void)await(kept.sending);
-        };
-        auto sender = in == style::task ? spawn(in_task) : spawn(on_fiber);
-        auto forgets = spawn_send(in, items, std::make_unique<counted>(5));
-        co_await turns(2);
-        EXPECT_EQ(counted::alive, 2);
-        sender.request_stop();
-        forgets.request_stop();
-        EXPECT_EQ((co_await sender).error(), errc::stopped);
-        EXPECT_EQ((co_await forgets).error(), errc::stopped);
-        EXPECT_EQ((*back)->value, 4);
-        EXPECT_EQ(counted::alive, 1) << "the other item went with its operation";
-        EXPECT_EQ(items.size(), capacity);
-        if (capacity != 0) {
-          EXPECT_TRUE(items.try_receive().has_value());
-        }
-        EXPECT_EQ(items.try_receive().value(), std::nullopt);
-      }());
-      EXPECT_EQ(counted::alive, 0);
-    }
-  }
-}
-
-TEST(channel, a_receiver_that_is_stopped_while_it_waits_leaves_the_item_to_the_next) {
-  for (const std::size_t capacity : {0, 1}) {
-    each_mix([capacity](style first, style second) {
-      run([&]() -> task<> {
-        channel<int> items(capacity);
-        auto stops = spawn_receive(first, items);
-        auto next = spawn_receive(second, items);
-        co_await turns(2);
-        stops.request_stop();
-        EXPECT_EQ((co_await stops).error(), errc::stopped);
-        EXPECT_EQ(items.try_send(9), true);
-        EXPECT_EQ(co_await next, 9);
-        EXPECT_EQ(items.size(), 0U);
-      }());
-    });
-  }
-}
-
-TEST(channel, delivers_what_was_handed_to_a_receiver_just_before_its_stop) {
-  for (const std::size_t capacity : {0, 1}) {
-    for (const auto in : each_style) {
-      channel<int> items(capacity);
-      std::string order;
-      auto hands_over_and_stops = [&](auto& handle) -> task<> {
-        EXPECT_EQ(items.try_send(6), true);
-        handle.request_stop();
-        co_return;
-      };
-      const auto ended = wait_and_act(in, order, [&] { return items.receive(); }, hands_over_and_stops);
-      EXPECT_EQ(ended.error(), errc::stopped);
-      EXPECT_EQ(order, "6+") << "delivered, and the next wait stops";
-      auto stops_and_hands_over = [&](auto& handle) -> task<> {
-        handle.request_stop();
-        EXPECT_EQ(items.try_send(7), true);
-        co_return;
-      };
-      (void)wait_and_act(in, order, [&] { return items.receive(); }, stops_and_hands_over);
-      EXPECT_EQ(order, "7+") << "a walk that arrives later finds it completed";
-      EXPECT_EQ(items.size(), 0U);
-    }
-  }
-}
-
-TEST(channel, tells_a_sender_whose_item_was_taken_just_before_its_stop) {
-  for (const std::size_t capacity : {0, 1}) {
-    for (const auto in : each_style) {
-      channel<int> items(capacity);
-      if (capacity != 0) {
-        EXPECT_EQ(items.try_send(0), true);
-      }
-      std::string order;
-      auto takes_and_stops = [&](auto& handle) -> task<> {
-        EXPECT_TRUE(items.try_receive().value().has_value());
-        handle.request_stop();
-        co_return;
-      };
-      const auto ended = wait_and_act(in, order, [&] { return items.send(6); }, takes_and_stops);
-      EXPECT_EQ(ended.error(), errc::stopped);
-      EXPECT_EQ(order, "v+");
-      EXPECT_EQ(items.size(), capacity);
-    }
-  }
-}
-
-TEST(channel, a_strand_that_was_stopped_before_neither_sends_nor_receives) {
-  for (const auto in : each_style) {
-    counted::alive = 0;
-    run([&]() -> task<> {
-      channel<counted> items(2);
-      EXPECT_TRUE((co_await items.send(1)).has_value());
-      auto receiver = spawn_receive(in, items);
-      auto sender = spawn_send(in, items, counted(2));
-      receiver.request_stop();
-      sender.request_stop();
-      EXPECT_EQ((co_await receiver).error(), errc::stopped);
-      EXPECT_EQ((co_await sender).error(), errc::stopped);
-      EXPECT_EQ(items.size(), 1U);
-      EXPECT_EQ(counted::alive, 1);
-    }());
-    EXPECT_EQ(counted::alive, 0);
-  }
-}
-
-TEST(channel, a_time_limit_withdraws_the_wait_and_loses_nothing) {
-  for (const auto in : each_style) {
-    channel<std::string> items(1);
-    EXPECT_EQ(await_in(in, [&] { return with_timeout(1ms, items.receive()); }).error(), errc::timed_out);
-    EXPECT_EQ(items.try_send("there"), true);
-    auto sending = items.send("later");
-    EXPECT_EQ(await_in(in, [&] { return with_timeout(1ms, sending); }).error(), errc::timed_out);
-    EXPECT_EQ(await_in(in, [&] { return with_timeout(0ms, items.receive()); }), "there") << "what is ready is given";
-    EXPECT_TRUE(await_in(in, [&] { return with_timeout(1h, sending); })) << "a send that was withdrawn begins again";
-    EXPECT_EQ(await_in(in, [&] { return items.receive(); }), "later");
-  }
-}
-
-TEST(channel, an_operation_with_a_name_receives_again_and_again) {
-  for (const auto in : each_style) {
-    run([&]() -> task<> {
-      channel<int> items(1);
-      std::vector<int> got;
-      auto in_task = [&]() -> task<> {
-        auto next = items.receive();
-        for (;;) {
-          const result<int> item = co_await next;
-          if (!item) break;
-          got.push_back(*item);
-        }
-      };
-      auto on_fiber = [&] {
-        auto next = items.receive();
-        while (const result<int> item = await(next)) got.push_back(*item);
-      };
-      auto receiver = in == style::task ? spawn(in_task) : spawn(on_fiber);
-      for (int i = 0; i < 5; ++i) EXPECT_TRUE((co_await items.send(i)).has_value());
-      co_await turns(4);
-      EXPECT_EQ(got, numbers(0, 5));
-      receiver.request_stop();  // in a wait that is not the operation's first
-      EXPECT_EQ((co_await receiver).error(), errc::stopped);
-    }());
-  }
-}
-
-TEST(channel, may_be_destroyed_by_whoever_received_the_last_item) {
-  for (int round = 0; round < 200; ++round) {
-    auto shared = std::make_unique<channel<int>>();
-    std::thread sender([&items = *shared] { while (!items.try_send(1).value()) std::this_thread::yield(); });
-    run([&]() -> task<> {
-      EXPECT_EQ(co_await shared->receive(), 1);
-      sender.join();
-      shared.reset();
-    }());
-  }
-}
-
-// Two runtimes, and threads without one, at both ends.
-void many_threads(std::size_t capacity) {
-  constexpr int each = config::sanitized ? 500 : 5'000;
-  constexpr int producers = 6;
-  channel<int> items(capacity);
-  std::vector<std::atomic<int>> received(static_cast<std::size_t>(producers * each));
-  std::atomic<int> count{0};
-  const auto take = [&](int item) {
-    ++received[static_cast<std::size_t>(item)];
-    if (++count == producers * each) items.close();
-  };
-  std::vector<std::thread> threads;
-  for (int r = 0; r < 2; ++r)
-    threads.emplace_back([&, r] {
-      runtime rt;
-      std::array<int, 2> sent{};
-      auto receives = [&]() -> task<> {
-        for (;;) {
-          const result<int> next = co_await items.receive();
-          if (!next) break;
-          take(*next);
-        }
-      };
-      auto receives_on_fiber = [&] {
-        while (const result<int> next = await(items.receive())) take(*next);
-      };
-      auto all = [&]() -> task<> {
-        for (int s = 0; s < 2; ++s) {
-          const int first = (2 * r + s) * each;
-          spawn_sender(each_style[s], items, first, each, sent[static_cast<std::size_t>(s)]);
-        }
-        spawn(receives);
-        spawn(receives_on_fiber);
-        co_return;
-      };
-      rt.run(all());
-      EXPECT_EQ(sent[0] + sent[1], 2 * each);
-    });
-  for (int t = 4; t < producers; ++t)
-    threads.emplace_back([&, t] {
-      for (int i = t * each; i < (t + 1) * each; ++i) {
-        while (!items.try_send(i).value()) std::this_thread::yield();
-      }
-    });
-  threads.emplace_back([&] {
-    for (;;) {
-      const auto got = items.try_receive();
-      if (!got) break;
-      if (*got) take(**got);
-      std::this_thread::yield();
-    }
-  });
-  for (auto& thread : threads) thread.join();
-  for (auto& times : received) EXPECT_EQ(times, 1);
-}
-
-TEST(channel, between_many_threads_gives_every_item_once) { many_threads(4); }
-TEST(channel, without_capacity_between_many_threads_gives_every_item_once) { many_threads(0); }
-
-TEST(channel, tells_a_hundred_thousand_waiters_that_it_is_closed) {
-  for (const auto in : each_style) wait_and_close(in, config::sanitized || in == style::fiber ? 5'000 : 100'000);
-}
-
-TEST(channel_death, must_not_be_destroyed_while_somebody_waits) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  const auto destroy_under = [](style in, bool sends, std::string_view name) {
-    run([&]() -> task<> {
-      auto shared = std::make_unique<channel<int>>();
-      channel<int>& items = *shared;
-      auto in_task = [&]() -> task<> {
-        if (sends) {
-          (void)co_await items.send(1);
-        } else {
-          (void)co_await items.receive();
-        }
-      };
-      auto on_fiber = [&] {
-        if (sends) {
-          (void)await(items.send(1));
-        } else {
-          (void)await(items.receive());
-        }
-      };
-      const spawn_options options{.name = name};
-      auto waits = in == style::task ? spawn(options, in_task) : spawn(options, on_fiber);
-      co_await turns(2);
-      shared.reset();
-    }());
-  };
-  EXPECT_DEATH(destroy_under(style::task, true, "producer"),
-               "a channel was destroyed while task \"producer\" waits for it; who shares it has to keep it alive");
-  EXPECT_DEATH(destroy_under(style::fiber, false, "consumer"),
-               "a channel was destroyed while fiber \"consumer\" waits for it; who shares it has to keep it alive");
-  EXPECT_DEATH(destroy_under(style::task, false, ""), "a channel was destroyed while a task waits for it");
 }
 
 }  // namespace
