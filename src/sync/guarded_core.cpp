@@ -4,15 +4,6 @@
 
 namespace cordage::detail {
 
-bool guarded_core::try_lock(const place_in_line& by) noexcept {
-  const spin_guard held(lock_);
-  if (locked_) return false;
-  locked_ = true;
-  holder_ = by.who;
-  return true;
-}
-
-// Nobody that waits is overtaken: while the value is not locked, no condition of theirs holds.
 bool guarded_core::wait(guarded_operation& by, resumable& node) noexcept {
   const bool got_it = try_lock(by);
   if (got_it && (by.holds_ == nullptr || by.holds_(by)) && race::claim(by.racing)) return false;
@@ -45,10 +36,9 @@ bool guarded_core::may_have(guarded_operation& one) noexcept {
   return holds;
 }
 
-void guarded_core::unlock() noexcept {
+void guarded_core::hand_on_and_unlock() noexcept {
   intrusive_list<place_in_line> told;
   place_in_line* next = nullptr;
-  lock_.lock();
   for (place_in_line* each = waiting_.first(); each != nullptr && next == nullptr;) {
     auto& one = static_cast<guarded_operation&>(*each);
     const bool holds = may_have(one) && race::claim(one.racing);
