@@ -37,11 +37,6 @@ bool guarded_core::may_have(guarded_operation& one) noexcept {
   return holds;
 }
 
-void guarded_core::unlock() noexcept {
-  lock_.lock();
-  hand_over_and_unlock(waiting_.first(), nullptr);
-}
-
 // By who has the lock, and holds the spin lock: to the first of those from `each` on whose condition holds. True if that is
 // `self`, which is not woken.
 bool guarded_core::hand_over_and_unlock(place_in_line* each, const place_in_line* self) noexcept {

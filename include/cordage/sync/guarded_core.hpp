@@ -23,10 +23,27 @@ class guarded_core {
     if (!waiting_.empty()) [[unlikely]] destroyed_under_waiters("guarded value", waiting_);
   }
 
+  // Without a condition. Nobody that waits is overtaken: while the value is not locked, none of their conditions holds.
+  bool try_lock(const place_in_line& by) noexcept {
+    const spin_guard held(lock_);
+    if (locked_) return false;
+    locked_ = true;
+    holder_ = by.who;
+    return true;
+  }
   // False: the value is the operation's, and the node will not be woken.
   bool wait(guarded_operation& by, resumable& node) noexcept;
   cancel_result leave(guarded_operation& by) noexcept;
-  void unlock() noexcept;
+  void unlock() noexcept {
+    lock_.lock();
+    if (!waiting_.empty()) [[unlikely]] {
+      hand_over_and_unlock(waiting_.first(), nullptr);
+      return;
+    }
+    locked_ = false;
+    holder_ = nullptr;
+    lock_.unlock();
+  }
 
   strand* holder() noexcept {
     const spin_guard held(lock_);
@@ -46,9 +63,13 @@ class guarded_core {
 // Movable until it is started.
 class guarded_operation : place_in_line {
  public:
-  void attach(strand& on) noexcept { begin_on(on); }
+  void attach(strand& on) noexcept {
+    begin_on(on);
+    to_leave_ = left_ = false;
+  }
   void join(race& with) noexcept { racing = &with; }
-  bool ready() const noexcept { return false; }
+  // A condition is looked at by start, a race decided there.
+  bool ready() noexcept { return holds_ == nullptr && racing == nullptr && core_->try_lock(*this); }
   bool start(resumable& by) noexcept { return core_->wait(*this, by); }
   cancel_result cancel() noexcept { return core_->leave(*this); }
   bool stopped() const noexcept { return left_; }
@@ -57,15 +78,15 @@ class guarded_operation : place_in_line {
  protected:
   using question = bool (*)(guarded_operation&) noexcept;  // null: it is enough that nobody has it
 
-  guarded_operation(guarded_core& core, question when) noexcept : core_(&core), holds_(when) {}
+  guarded_operation(guarded_core& core, question when) noexcept : holds_(when), core_(&core) {}
   guarded_operation(guarded_operation&&) noexcept = default;
   ~guarded_operation() = default;
 
  private:
   friend guarded_core;
 
-  guarded_core* core_;
   question holds_;
+  guarded_core* core_;  // keeps the flags away from a null: clang makes both so by stores that overlap, which delays its reader
   bool looked_at_ = false;  // by who unlocks; under the lock
   bool to_leave_ = false;   // a stop came meanwhile; under the lock
   bool left_ = false;       // because of that
