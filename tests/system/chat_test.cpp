@@ -296,6 +296,17 @@ TEST_F(chat_with_a_slow_member, a_second_signal_ends_the_server_at_once) {
   EXPECT_EQ(end.output, "");
 }
 
+// All of it fits into the buffers of the system, so that nobody ever has to wait for room.
+TEST_F(chat, a_burst_of_lines_makes_nobody_fall_behind_who_could_take_them) {
+  start({"--backlog", "1"});
+  person anna = join("anna", "nobody else");
+  person bob = join("bob", "anna");
+  std::string burst;
+  for (int i = 0; i < 2000; ++i) burst += std::to_string(i) + '\n';
+  anna.send_all(burst);
+  for (int i = 0; i < 2000; ++i) ASSERT_EQ(bob.hear(), "anna: " + std::to_string(i));
+}
+
 TEST_F(chat, gets_everything_to_everybody) {
   constexpr int people = 20, lines = 50;
   start({"--backlog", "2000"});
