@@ -6,7 +6,8 @@
 //   while (auto next = co_await mine.receive()) …            // until errc::closed; see receive about errc::lagged
 //
 // It keeps the newest values, as many as its capacity. A receiver that is further behind is told so, once, with
-// errc::lagged, and goes on with the oldest that is left: who sends is never held up by who is slow.
+// errc::lagged, and goes on with the oldest that is left: who sends is never held up by who is slow. Receivers on the same worker as who sends get
+// their turn when that one waits: who sends many in a row lets them have it, by yield_now.
 //
 // Any thread may use it, and none ever blocks. A receiver gets copies; of what is large let T be a shared_ptr<const …>.
 // The broadcast outlives its receivers.
@@ -89,6 +90,12 @@ class broadcast {
     detail::broadcast_cell* const left = core_.send(*sent);
     let_go(left);
     return left != sent;
+  }
+  // For send({…}).
+  bool send(T&& value)
+    requires std::move_constructible<T>
+  {
+    return send<T>(std::move(value));
   }
 
   // No more is sent; receivers get what they have not received yet, then errc::closed. Once or more often.

@@ -144,6 +144,12 @@ class channel {
   auto send(Args&&... args) {
     return send_operation(core_, new cell(std::in_place, std::forward<Args>(args)...));
   }
+  // For send({…}).
+  auto send(T&& item)
+    requires std::move_constructible<T>
+  {
+    return send_operation(core_, new cell(std::in_place, std::move(item)));
+  }
 
   class [[nodiscard]] receive_operation : public detail::receiving<T> {
    public:
