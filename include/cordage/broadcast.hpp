@@ -123,6 +123,7 @@ class broadcast {
     ~receive_operation() { let_go(place_.cell); }
 
     void attach(detail::strand& on) noexcept { place_.begin_on(on); }
+    void on_behalf_of(detail::strand& whom) noexcept { place_.who = &whom; }
     void join(detail::race& with) noexcept { place_.racing = &with; }
     bool ready() noexcept { return core_->try_receive(place_); }
     bool start(resumable& node) noexcept { return core_->wait(place_, node); }

@@ -12,6 +12,8 @@
 // item that was handed over is delivered, and the next wait stops; otherwise the wait is withdrawn, and the item is the
 // sender's as before.
 //
+// T's move should not throw: an item that throws on its way out is lost. It may throw on its way in; then nothing was sent.
+//
 // Each item lies in a block of recycled memory while it is under way. The channel outlives all operations on it.
 #pragma once
 
@@ -73,6 +75,7 @@ template <class T>
 class channel_operation {
  public:
   void attach(strand& on) noexcept { end_.begin_on(on); }
+  void on_behalf_of(strand& whom) noexcept { end_.who = &whom; }
   void join(race& with) noexcept { end_.racing = &with; }
   cancel_result cancel() noexcept { return core_->leave(end_); }
 

@@ -290,6 +290,7 @@ template <class Range>
 // The same as when_any, but of alternatives that would take something away only one does: of receive and send of a channel,
 // lock of a mutex, acquire of a semaphore, wait for an event. What loses has received, sent or locked nothing. An
 // alternative that is something else, a read or a timer, may complete in the same moment as another one; both are kept then.
+// Where one of those throws, or is behind a `!` and fails, what another has taken in the same moment goes with the rest.
 //
 //   auto [item, done, late] = co_await select(items.receive(), stop.wait(), sleep_for(1s));
 template <class... Xs>

@@ -127,7 +127,8 @@ class collector final : onlooker {
     }
     for (std::size_t i = 0; i < strands_.size(); ++i) {
       const auto holder = numbers_.find(strands_[i].holder);
-      if (holder != numbers_.end()) all[number[i] - 1].held_by = number[holder->second];
+      dumped_strand& waits = all[number[i] - 1];
+      if (holder != numbers_.end() && waits.state == dumped_state::waiting) waits.held_by = number[holder->second];
     }
     return all;
   }

@@ -95,6 +95,27 @@ TEST(deadlock, whoever_locks_a_mutex_twice_waits_for_itself) {
   }
 }
 
+// The wait for the lock was a child, which has ended: it is the strand that has it.
+TEST(deadlock, names_who_has_locked_within_a_time_or_in_a_select) {
+  for (const style in : each_style) {
+    mutex m;
+    auto in_task = [&]() -> task<> {
+      auto within = co_await !with_timeout(1h, m.lock());
+      within.unlock();
+      auto selected = co_await select(m.lock(), m.lock());
+      auto again = co_await m.lock();
+    };
+    auto on_fiber = [&] {
+      auto within = await(!with_timeout(1h, m.lock()));
+      within.unlock();
+      auto selected = await(select(m.lock(), m.lock()));
+      auto again = await(m.lock());
+    };
+    const std::string text = in == style::task ? deadlock_of(in_task()) : deadlock_of(fiber{on_fiber});
+    EXPECT_TRUE(contains(text, " waits for mutex.lock, held by 1\n")) << text;
+  }
+}
+
 TEST(deadlock, a_strand_that_is_left_when_what_was_run_has_ended_is_named) {
   for (const style in : each_style) {
     channel<int> nobody_sends;

@@ -14,7 +14,11 @@
 
 #include <cordage/channel.hpp>
 #include <cordage/fiber.hpp>
+#include <cordage/guarded.hpp>
+#include <cordage/mutex.hpp>
 #include <cordage/runtime.hpp>
+#include <cordage/semaphore.hpp>
+#include <cordage/stop.hpp>
 #include <cordage/task.hpp>
 #include <cordage/time.hpp>
 
@@ -212,6 +216,61 @@ TEST(select, an_operation_that_lost_is_stopped_in_its_second_wait) {
       EXPECT_EQ((co_await waits).error(), errc::stopped);
       EXPECT_EQ(items.try_send(3), false);
     }());
+  }
+}
+
+// The same for what others wait for in lines; free() makes it to be had.
+template <class Wait, class Free>
+void lose_and_wait_again(style in, Wait wait, Free free) {
+  run([&]() -> task<> {
+    channel<int> others;
+    auto in_task = [&]() -> task<> {
+      auto waiting = wait();
+      (void)co_await select(waiting, others.receive());
+      (void)co_await waiting;
+      (void)co_await with_timeout(0s, wait());
+      co_await stopped();
+    };
+    auto on_fiber = [&] {
+      auto waiting = wait();
+      (void)await(select(waiting, others.receive()));
+      (void)await(waiting);
+      (void)await(with_timeout(0s, wait()));
+      await(stopped());
+    };
+    for (const bool stops : {true, false}) {
+      auto waits = in == style::task ? spawn(in_task) : spawn(on_fiber);
+      co_await turns(3);
+      EXPECT_EQ(others.try_send(1), true);
+      co_await turns(5);
+      if (!stops) {
+        free();
+        co_await turns(5);
+      }
+      waits.request_stop();
+      EXPECT_EQ((co_await waits).error(), errc::stopped);
+    }
+  }());
+}
+
+TEST(select, a_lock_that_lost_is_waited_for_again_to_its_end_or_a_stop) {
+  for (const auto in : each_style) {
+    mutex m;
+    auto held = m.try_lock();
+    lose_and_wait_again(in, [&] { return m.lock(); }, [&] { held.unlock(); });
+    EXPECT_TRUE(m.try_lock());
+
+    semaphore s(0);
+    lose_and_wait_again(in, [&] { return s.permit(); }, [&] { s.release(); });
+    EXPECT_EQ(s.available(), 1U);
+
+    guarded<int> g(0);
+    lose_and_wait_again(
+        in, [&] { return g.wait_until([](int value) { return value == 1; }); },
+        [&] {
+          auto sets = [&]() -> task<> { *co_await g.lock() = 1; };
+          (void)spawn(sets());
+        });
   }
 }
 

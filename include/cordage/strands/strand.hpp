@@ -86,6 +86,8 @@ class strand : public list_hook<strand> {
   // It has its outcome; only a walk that is on its way keeps it.
   bool has_ended() const noexcept { return (word_.load(memory_order_relaxed) & ended_bit) != 0; }
   virtual beginning began_with() noexcept { return {}; }
+  // Itself, or the strand in whose place it runs, as the child of an operation of that strand.
+  virtual strand& on_behalf_of() noexcept { return *this; }
 
   // On the executor, between two waits.
   void raise(stop_shield& up) noexcept { up.outer = std::exchange(shields_, &up); }

@@ -25,6 +25,8 @@ class child_strand : public strand {
   child_strand* next_child = nullptr;  // in the order in which they were begun
   fate how = fate::running;
 
+  strand& on_behalf_of() noexcept override;
+
  protected:
   child_strand() noexcept : strand(strand_kind::task) {}
   ~child_strand() = default;
@@ -59,6 +61,7 @@ class combinator {
 
   // For children: what they race for where only one of them is to complete. Null where all may.
   race* racing() const noexcept { return racing_; }
+  strand& parent() const noexcept { return *parent_; }
 
   template <class F>
   void each_child(F&& f) {
@@ -97,7 +100,6 @@ class combinator {
   // Whether the strand that waits was asked to stop meanwhile.
   bool cancelled() const noexcept { return cancelled_; }
 
-  strand& parent() const noexcept { return *parent_; }
 
   // For whatever else has to come to its end before the combinator completes. drop_hold is for judge(): the combinator
   // does not complete then and there.
@@ -150,6 +152,8 @@ inline void child_strand::end() noexcept {
   of_->child_ended(*this);
 }
 
+inline strand& child_strand::on_behalf_of() noexcept { return of_->parent().on_behalf_of(); }
+
 // A child that waits for one thing. Kept as in inner_operation; Checked: somebody said `!`, its errors are failures.
 template <class Kept, bool Checked>
 class child : public child_strand, public inner_operation<child<Kept, Checked>, Kept, wait> {
@@ -171,6 +175,7 @@ class child : public child_strand, public inner_operation<child<Kept, Checked>, 
   }
   template <class Op>
   void attached([[maybe_unused]] Op& op) noexcept {
+    if constexpr (requires(strand& whom) { op.on_behalf_of(whom); }) op.on_behalf_of(on_behalf_of());
     if constexpr (requires(race& with) { op.join(with); }) {
       if (race* const with = of_->racing(); with != nullptr) op.join(*with);
     }

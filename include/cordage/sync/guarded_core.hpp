@@ -67,6 +67,7 @@ class guarded_operation : place_in_line {
     begin_on(on);
     to_leave_ = left_ = false;
   }
+  void on_behalf_of(strand& whom) noexcept { who = &whom; }
   void join(race& with) noexcept { racing = &with; }
   // A condition is looked at by start, a race decided there.
   bool ready() noexcept { return holds_ == nullptr && racing == nullptr && core_->try_lock(*this); }

@@ -2,7 +2,8 @@
 //
 // Whoever would complete such a wait, from any thread, claims its race before taking anything away. Where two that race
 // meet, a send and a receive that are alternatives of two selects, both races are claimed or neither is: one is held for a
-// moment while the other is asked. That is the protocol of Reppy, Russo and Xiao, "Parallel Concurrent ML", ICFP 2009.
+// moment while the other is asked, as in Reppy, Russo and Xiao, "Parallel Concurrent ML", ICFP 2009, but in the order of their
+// addresses, so that nobody has to let go and try again.
 #pragma once
 
 #include <cordage/base/atomic.hpp>
@@ -35,6 +36,7 @@ class race {
  private:
   enum class state : unsigned char { open, held, decided };
 
+  bool become(state next) noexcept;
   CORDAGE_RARELY_CALLED bool decide() noexcept;
   CORDAGE_RARELY_CALLED outcome claim_with(race& other) noexcept;
 

@@ -172,6 +172,8 @@ class line_operation {
   explicit line_operation(Line& line, Args... args) noexcept : line_(&line), place_(args...) {}
 
   void attach(strand& on) noexcept { place_.begin_on(on); }
+  // Of a child: in the name of the strand that it is a child of, which is still there when the child has ended.
+  void on_behalf_of(strand& whom) noexcept { place_.who = &whom; }
   void join(race& with) noexcept { place_.racing = &with; }
   bool ready() noexcept { return line_->try_enter(place_); }
   bool start(resumable& node) noexcept { return line_->wait(place_, node); }
