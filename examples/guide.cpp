@@ -99,20 +99,6 @@ cordage::async<std::string> ask(std::string_view server, std::string_view questi
 }
 // [/client]
 
-// [timeout]
-cordage::task<> give_up_after_a_while() {
-  auto asking = cordage::spawn(cordage::sleep_for(24h));          // or what else may take too long
-  auto alarm = cordage::spawn([&]() -> cordage::task<> {
-    co_await cordage::sleep_for(10ms);
-    asking.request_stop();
-  });
-  const cordage::result<> ended = co_await asking;
-  alarm.request_stop();
-  (void)co_await alarm;
-  std::printf("in time: %s\n", ended ? "yes" : "no");
-}
-// [/timeout]
-
 // [spawn]
 cordage::task<> in_the_background() {
   auto sum = cordage::spawn(add, 6, 7);                           // a task: stackless
@@ -151,7 +137,7 @@ cordage::task<> stopped() {
   co_await cordage::yield_now();
   waiting.request_stop();
   const cordage::result<> ended = co_await waiting;
-  std::printf("ended by a stop: %s\n", ended.error() == cordage::errc::stopped ? "yes" : "no");
+  std::printf("ended by a stop: %s\n", ended == std::unexpected(cordage::errc::stopped) ? "yes" : "no");
 }
 // [/stop]
 
@@ -181,7 +167,7 @@ cordage::async<> several_at_once() {
 // [limits]
 cordage::task<> no_longer_than() {
   const cordage::result<int> price = co_await cordage::with_timeout(5ms, price_at(1, 1h));
-  if (price.error() == cordage::errc::timed_out) std::printf("too late\n");
+  if (price == std::unexpected(cordage::errc::timed_out)) std::printf("too late\n");
 
   const cordage::result<int> same = co_await cordage::expect<0>(cordage::when_any(price_at(1, 1h), cordage::timeout(5ms)));
   std::printf("%s\n", same.error().message().c_str());
@@ -222,7 +208,7 @@ cordage::task<> stopped_from_elsewhere() {
   cordage::stop_source source;
   std::thread somebody([source] { source.request_stop(); });      // any thread, a signal handler, a callback
   const auto ended = co_await cordage::as_result(cordage::with_stop(source.token(), transfer()));
-  std::printf("%s\n", ended.error() == cordage::errc::stopped ? "stopped" : "done");
+  std::printf("%s\n", ended == std::unexpected(cordage::errc::stopped) ? "stopped" : "done");
   somebody.join();
 }
 // [/source]
@@ -362,6 +348,14 @@ cordage::task<> talk() {
 }
 // [/channel]
 
+// [take_back]
+cordage::task<> hand_over_or_keep(cordage::channel<std::string>& lines, std::string line) {
+  auto sending = lines.send(std::move(line));                     // has a name, so it can be asked, and awaited, again
+  const cordage::result<> sent = co_await cordage::with_timeout(5ms, sending);
+  if (!sent) std::printf("kept: %s\n", sending.take_back()->c_str());
+}
+// [/take_back]
+
 // [select]
 cordage::task<> whichever_comes_first(cordage::channel<int>& orders, cordage::manual_reset_event& closing_time) {
   for (;;) {
@@ -409,11 +403,14 @@ cordage::task<> fill(cordage::guarded<int>& level) {
   }                                                               // unlocked: who waits for what is true now has it
 }
 
-cordage::task<> wait_until_full() {
-  cordage::guarded level(0);
-  auto filling = cordage::spawn(fill, std::ref(level));
+cordage::task<> wait_until_full(cordage::guarded<int>& level) {
   auto held = co_await level.wait_until([](int now) { return now == 3; });
   std::printf("full at %d\n", *held);
+}
+
+cordage::task<> fill_and_wait() {
+  cordage::guarded level(0);
+  co_await cordage::when_all(wait_until_full(level), fill(level));
 }
 // [/guarded]
 
@@ -462,7 +459,6 @@ cordage::task<> everything() {
   co_await both_ways();
   co_await cordage::fiber{other_way_round};
   co_await in_the_background();
-  co_await give_up_after_a_while();
   co_await first_failure_stops_the_rest();
   co_await one_failure_is_nobody_elses();
   co_await a_few_at_a_time();
@@ -473,9 +469,11 @@ cordage::task<> everything() {
   co_await stopped_from_elsewhere();
   co_await serve_request("4711");
   co_await talk();
+  cordage::channel<std::string> nobody_receives;
+  co_await hand_over_or_keep(nobody_receives, "a line");
   co_await selecting();
   co_await in_turn();
-  co_await wait_until_full();
+  co_await fill_and_wait();
   co_await spread_the_news();
   co_await show_what_runs();
   co_await ask_an_echo();

@@ -3,7 +3,11 @@
 //   broadcast<message> news(16);
 //   auto mine = news.subscribe();
 //   news.send({…});                                          // never waits
-//   while (auto next = co_await mine.receive()) …            // until errc::closed; see receive about errc::lagged
+//   for (;;) {
+//     const auto next = co_await mine.receive();
+//     if (next) …
+//     else if (next.error() == errc::closed) break;          // the other is errc::lagged, see below
+//   }
 //
 // It keeps the newest values, as many as its capacity. A receiver that is further behind is told so, once, with
 // errc::lagged, and goes on with the oldest that is left: who sends is never held up by who is slow. Receivers on the same worker as who sends get

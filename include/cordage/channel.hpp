@@ -121,7 +121,10 @@ class channel {
    public:
     static constexpr const char* name = "channel.send";
 
-    bool ready() noexcept { return this->core_->try_send(this->end_); }
+    bool ready() noexcept {
+      detail::expects(this->end_.cell != nullptr, "a send was awaited again whose item had been sent or taken back");
+      return this->core_->try_send(this->end_);
+    }
     bool start(resumable& node) noexcept { return this->core_->wait_to_send(this->end_, node); }
     [[nodiscard]] result<> get() const noexcept {
       if (this->end_.cell != nullptr) return detail::fail(errc::closed);
@@ -147,7 +150,7 @@ class channel {
   auto send(Args&&... args) {
     return send_operation(core_, new cell(std::in_place, std::forward<Args>(args)...));
   }
-  // For send({…}).
+  // For send({…}); GCC 12 miscompiles that inside a co_await, see docs/gcc12.md.
   auto send(T&& item)
     requires std::move_constructible<T>
   {

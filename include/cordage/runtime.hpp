@@ -35,7 +35,7 @@ struct runtime_options {
   // signal did before is restored when the last of them is destroyed. Not one of a signal_set.
   int dump_signal = 0;
   // For tests, and to find out why a program hangs: where nothing can run any more, no timer and no I/O is under way, and
-  // strands wait all the same, these are stopped and run throws deadlock_error. Not for a runtime whose strands are woken by
+  // strands wait all the same, that is written to standard error, they are stopped, and run throws deadlock_error. Not for a runtime whose strands are woken by
   // other threads, which it cannot foresee.
   bool fail_on_deadlock = false;
 };

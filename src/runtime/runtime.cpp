@@ -128,6 +128,8 @@ class runtime_core final : public strand_group {
              [](std::exception_ptr) { fatal("deadlock, and there is no memory for a dump"); });
     if (stopping()) fatal({"deadlock of strands that were asked to stop, but shield their waits\n", text});
     if (!config::exceptions) fatal({deadlock_message, text});
+    // At once, since stopping may end the program: where strands share what one of them owns.
+    complain({deadlock_message, text});
     first_failure_ = failure(std::make_exception_ptr(deadlock_error("cordage: " + (std::string(deadlock_message) + text))));
     stop_children();
   }

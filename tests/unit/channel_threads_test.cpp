@@ -98,6 +98,20 @@ TEST(channel, tells_a_hundred_thousand_waiters_that_it_is_closed) {
   for (const auto in : each_style) wait_and_close(in, config::sanitized || in == style::fiber ? 5'000 : 100'000);
 }
 
+TEST(channel_death, an_item_is_not_sent_twice) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto twice = [] {
+    channel<int> items(2);
+    auto sends = [&]() -> task<> {
+      auto sending = items.send(1);
+      co_await !sending;
+      co_await !sending;
+    };
+    run(sends());
+  };
+  EXPECT_DEATH(twice(), "a send was awaited again whose item had been sent or taken back");
+}
+
 TEST(channel_death, must_not_be_destroyed_while_somebody_waits) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto destroy_under = [](style in, bool sends, std::string_view name) {

@@ -1,5 +1,6 @@
 #include <cordage/cordage.hpp>
 
+#include <cstdio>
 #include <string>
 #include <thread>
 
@@ -156,6 +157,23 @@ TEST(deadlock, all_strands_are_stopped_before_run_throws) {
   const std::string text = deadlock_of(both());
   EXPECT_EQ(occurrences(text, "waits for manual_reset_event.wait"), 2U) << text;
   EXPECT_EQ(ends, 2);
+}
+
+// Where strands share what one of them owns, stopping them may end the program.
+TEST(deadlock, is_written_to_standard_error_before_any_strand_is_stopped) {
+  struct says_its_end {
+    ~says_its_end() { std::fputs("a strand has ended\n", stderr); }
+  };
+  manual_reset_event never;
+  auto waits = [&]() -> task<> {
+    const says_its_end told;
+    co_await never.wait();
+  };
+  testing::internal::CaptureStderr();
+  const std::string text = deadlock_of(waits());
+  const std::string written = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(written.find(text), 0U) << written;
+  EXPECT_GE(written.find("a strand has ended\n"), text.size()) << written;
 }
 
 TEST(deadlock, a_promise_that_nobody_keeps_is_one) {

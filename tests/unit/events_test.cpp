@@ -275,7 +275,7 @@ TEST(auto_reset_event, set_by_a_thread_ten_thousand_times_tells_ten_thousand_wai
 TEST(auto_reset_event, passed_on_is_a_lock_among_strands_and_threads) {
   auto_reset_event free(true);
   int passed = 0;
-  const threads outside(2, [&](int) {
+  auto tries = [&](int) {
     for (int i = 0; i < 1'000;) {
       if (free.try_wait()) {
         ++passed;
@@ -285,7 +285,7 @@ TEST(auto_reset_event, passed_on_is_a_lock_among_strands_and_threads) {
         std::this_thread::yield();
       }
     }
-  });
+  };
   auto strand = [&](int) -> task<> {
     for (int i = 0; i < 1'000; ++i) {
       co_await free.wait();
@@ -294,7 +294,10 @@ TEST(auto_reset_event, passed_on_is_a_lock_among_strands_and_threads) {
       free.set();
     }
   };
-  run_on_two_threads(4, strand);
+  {
+    const threads outside(2, tries);
+    run_on_two_threads(4, strand);
+  }
   sync_wait(free.wait());
   EXPECT_GE(passed, 8'000);
 }

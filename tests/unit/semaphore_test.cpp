@@ -292,7 +292,7 @@ TEST(semaphore, conserves_its_permits_among_two_runtimes_and_threads) {
   std::atomic<std::size_t> taken{0};
   auto take = [&](std::size_t some) { EXPECT_LE(taken += some, count); };
   destroyer<semaphore::permits> elsewhere;
-  const threads outside(2, [&](int) {
+  auto tries = [&](int) {
     for (int i = 0; i < 1'000;) {
       if (permits.try_acquire(2)) {
         take(2);
@@ -303,7 +303,7 @@ TEST(semaphore, conserves_its_permits_among_two_runtimes_and_threads) {
         std::this_thread::yield();
       }
     }
-  });
+  };
   auto strand = [&](int number) -> task<> {
     for (int i = 0; i < 1'000; ++i) {
       const std::size_t some = 1 + static_cast<std::size_t>(i + number) % count;
@@ -321,7 +321,10 @@ TEST(semaphore, conserves_its_permits_among_two_runtimes_and_threads) {
       }
     }
   };
-  run_on_two_threads(4, strand);
+  {
+    const threads outside(2, tries);
+    run_on_two_threads(4, strand);
+  }
   sync_wait(permits.acquire(count));
   EXPECT_EQ(taken, 0U);
   EXPECT_EQ(permits.available(), 0U);
