@@ -248,7 +248,8 @@ void lose_and_wait_again(style in, Wait wait, Free free) {
         co_await turns(5);
       }
       waits.request_stop();
-      EXPECT_EQ((co_await waits).error(), errc::stopped);
+      const result<> ended = co_await waits;
+      EXPECT_EQ(ended.error(), errc::stopped);
     }
   }());
 }
@@ -268,7 +269,10 @@ TEST(select, a_lock_that_lost_is_waited_for_again_to_its_end_or_a_stop) {
     lose_and_wait_again(
         in, [&] { return g.wait_until([](int value) { return value == 1; }); },
         [&] {
-          auto sets = [&]() -> task<> { *co_await g.lock() = 1; };
+          auto sets = [&]() -> task<> {
+            auto access = co_await g.lock();
+            *access = 1;
+          };
           (void)spawn(sets());
         });
   }
