@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <cordage/base/closure.hpp>
 #include <cordage/base/fatal.hpp>
 #include <cordage/sync/guarded_core.hpp>
 
@@ -70,6 +71,7 @@ class guarded {
   template <class Condition>
     requires std::predicate<std::decay_t<Condition>&, const T&>
   [[nodiscard]] auto wait_until(Condition&& condition) {
+    detail::require_safe_closure<Condition>();
     return condition_operation<std::decay_t<Condition>>(*this, std::forward<Condition>(condition));
   }
 

@@ -139,7 +139,7 @@ TEST(guarded, keeps_the_condition_which_may_change_and_cannot_change_the_value) 
     return ++*kept == 3;
   };
   auto waits = [&]() -> task<> {
-    auto op = number.wait_until(std::move(third_time));
+    auto op = number.wait_until(outside_await(std::move(third_time)));
     const auto held = co_await op;
   };
   auto all = [&]() -> task<> {
