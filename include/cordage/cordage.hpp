@@ -4,6 +4,7 @@
 #include <cordage/async_generator.hpp>
 #include <cordage/barrier.hpp>
 #include <cordage/broadcast.hpp>
+#include <cordage/buffered_reader.hpp>
 #include <cordage/channel.hpp>
 #include <cordage/checked.hpp>
 #include <cordage/coroutine.hpp>
@@ -26,6 +27,7 @@
 #include <cordage/serve.hpp>
 #include <cordage/shared_mutex.hpp>
 #include <cordage/signal.hpp>
+#include <cordage/standard_input.hpp>
 #include <cordage/stop.hpp>
 #include <cordage/strand_local.hpp>
 #include <cordage/suspend.hpp>
@@ -33,4 +35,5 @@
 #include <cordage/tcp.hpp>
 #include <cordage/time.hpp>
 #include <cordage/virtual_clock.hpp>
+#include <cordage/watched_descriptor.hpp>
 #include <cordage/when.hpp>

@@ -20,6 +20,7 @@ class category_type final : public std::error_category {
       case errc::out_of_memory: return "out of memory";
       case errc::invalid_endpoint: return "not a numeric ADDRESS:PORT such as 127.0.0.1:80 or [::1]:80";
       case errc::lagged: return "lagged behind: values were overwritten before they were received";
+      case errc::too_long: return "too long";
     }
     return "unknown error";
   }
@@ -30,6 +31,7 @@ class category_type final : public std::error_category {
       case errc::stopped: return std::errc::operation_canceled;
       case errc::out_of_memory: return std::errc::not_enough_memory;
       case errc::invalid_endpoint: return std::errc::invalid_argument;
+      case errc::too_long: return std::errc::message_size;
       default: return {code, *this};
     }
   }

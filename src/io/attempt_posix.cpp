@@ -1,5 +1,6 @@
 // What an operation does when it is attempted, for backends that report readiness. Every errno that is expected stands
 // in a switch with its reason.
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -75,6 +76,27 @@ bool attempt_send(io_operation& op) noexcept {
   return true;
 }
 
+// Asks instead of trying. An answer of no is followed by an edge, since whoever waits is registered before or after.
+bool is_ready(io_operation& op, short direction, bool& ready) noexcept {
+  pollfd asked{.fd = op.on->fd.get(), .events = direction, .revents = 0};
+  const int count = retried([&] { return ::poll(&asked, 1, 0); });
+  if (count < 0) return failed(op, errno, ready);
+  if ((asked.revents & POLLNVAL) != 0) return complete_with(op, {EBADF, std::system_category()});
+  ready = count > 0;  // hung up and broken are ready, too: the attempt will tell
+  return ready;
+}
+
+// What it finds may be less than there is, a line of a terminal say, so a short read tells nothing.
+bool attempt_read_shared(io_operation& op) noexcept {
+  descriptor& d = *op.on;
+  if (!is_ready(op, POLLIN, d.readable)) return false;
+  if (op.failure != error{}) return true;
+  const ssize_t got = retried([&] { return ::read(d.fd.get(), op.buffer, op.length); });
+  if (got < 0) return failed(op, errno, d.readable);
+  op.transferred = static_cast<std::size_t>(got);
+  return true;
+}
+
 bool attempt_accept(io_operation& op) noexcept {
   descriptor& d = *op.on;
   for (;;) {
@@ -114,8 +136,11 @@ bool attempt(io_operation& op) noexcept {
     case io_kind::receive:
     case io_kind::read: return attempt_receive(op);
     case io_kind::receive_exactly: return attempt_receive_exactly(op);
+    case io_kind::read_shared: return attempt_read_shared(op);
+    case io_kind::until_readable: return is_ready(op, POLLIN, op.on->readable);
     case io_kind::send:
     case io_kind::send_all: return attempt_send(op);
+    case io_kind::until_writable: return is_ready(op, POLLOUT, op.on->writable);
     case io_kind::accept: return attempt_accept(op);
     case io_kind::connect: return attempt_connect(op);
   }

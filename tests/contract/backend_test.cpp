@@ -2,6 +2,8 @@
 // without strands.
 #include <cordage/io/backend.hpp>
 
+#include <fcntl.h>
+#include <pty.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -254,6 +256,104 @@ TEST_P(backend_contract, refuses_what_has_no_readiness_with_the_systems_error) {
   waiting_operation read(at, io_kind::read, regular, buffer.data(), buffer.size());
   EXPECT_FALSE(by.submit(read));
   EXPECT_EQ(read.failure, std::errc::operation_not_permitted);
+}
+
+TEST_P(backend_contract, reads_what_is_shared_and_leaves_its_flags_alone) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);  // they would block
+  descriptor shared{file_descriptor(ends[0])};
+  file_descriptor writes(ends[1]);
+  for (const char* const text : {"abc", "defg"}) {
+    at.woken.clear();
+    waiting_operation read(at, io_kind::read_shared, shared, buffer.data(), buffer.size());
+    ASSERT_TRUE(by.submit(read));
+    by.poll(time_point::min());
+    ASSERT_TRUE(at.woken.empty());
+    ASSERT_EQ(::write(writes.get(), text, std::strlen(text)), static_cast<ssize_t>(std::strlen(text)));
+    by.poll(time_point::max());
+    ASSERT_TRUE(woke(read));
+    EXPECT_EQ(std::string(buffer.data(), read.transferred), text);
+  }
+  EXPECT_EQ(::fcntl(shared.fd.get(), F_GETFL) & O_NONBLOCK, 0);
+  at.woken.clear();
+  waiting_operation end(at, io_kind::read_shared, shared, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(end));
+  writes = file_descriptor();
+  by.poll(time_point::max());
+  ASSERT_TRUE(woke(end));
+  EXPECT_EQ(end.failure, error{});
+  EXPECT_EQ(end.transferred, 0U);
+}
+
+// A read of a terminal gives one line, however many there are: no edge tells of the second.
+TEST_P(backend_contract, reads_each_line_of_a_terminal) {
+  int keyboard = -1;
+  int terminal = -1;
+  ASSERT_EQ(::openpty(&keyboard, &terminal, nullptr, nullptr, nullptr), 0);
+  const file_descriptor types(keyboard);
+  descriptor shared{file_descriptor(terminal)};
+  waiting_operation first(at, io_kind::read_shared, shared, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(first));
+  ASSERT_EQ(::write(types.get(), "one\ntwo\n", 8), 8);
+  while (at.woken.empty()) by.poll(time_point::max());
+  EXPECT_EQ(std::string(buffer.data(), first.transferred), "one\n");
+  waiting_operation second(at, io_kind::read_shared, shared, buffer.data(), buffer.size());
+  while (!attempt_if_ready(second)) {  // the terminal takes its time to see what was typed
+  }
+  EXPECT_EQ(std::string(buffer.data(), second.transferred), "two\n");
+}
+
+TEST_P(backend_contract, reads_regular_files_which_are_always_ready) {
+  const file_descriptor file(::memfd_create("regular", MFD_CLOEXEC));
+  ASSERT_EQ(::pwrite(file.get(), "abc", 3, 0), 3);
+  descriptor regular{file_descriptor(::dup(file.get()))};
+  waiting_operation read(at, io_kind::read_shared, regular, buffer.data(), buffer.size());
+  EXPECT_FALSE(by.submit(read) && !attempt_if_ready(read));
+  ASSERT_TRUE(attempt_if_ready(read));
+}
+
+TEST_P(backend_contract, tells_as_often_as_it_is_asked_that_there_is_something_to_read) {
+  waiting_operation early(at, io_kind::until_readable, *near);
+  ASSERT_TRUE(by.submit(early));
+  send_from_far("abc");
+  by.poll(time_point::max());
+  ASSERT_TRUE(woke(early));
+  waiting_operation again(at, io_kind::until_readable, *near);
+  EXPECT_FALSE(by.submit(again));
+  EXPECT_EQ(again.failure, error{});
+  ASSERT_EQ(::recv(near->fd.get(), buffer.data(), buffer.size(), 0), 3);
+  waiting_operation late(at, io_kind::until_readable, *near);
+  EXPECT_TRUE(by.submit(late));
+  at.woken.clear();
+  far = file_descriptor();
+  by.poll(time_point::max());
+  EXPECT_TRUE(woke(late));
+}
+
+TEST_P(backend_contract, tells_when_there_is_room_to_write) {
+  waiting_operation early(at, io_kind::until_writable, *near);
+  EXPECT_FALSE(by.submit(early));
+  const std::vector<char> much(1'000'000, 'x');
+  while (::send(near->fd.get(), much.data(), much.size(), MSG_NOSIGNAL) > 0) {
+  }
+  waiting_operation waits(at, io_kind::until_writable, *near);
+  ASSERT_TRUE(by.submit(waits));
+  std::vector<char> sink(1'000'000);
+  while (::recv(far.get(), sink.data(), sink.size(), 0) > 0) {
+  }
+  by.poll(time_point::max());
+  EXPECT_TRUE(woke(waits));
+}
+
+TEST_P(backend_contract, what_waits_for_readiness_of_something_closed_gets_the_systems_error) {
+  for (const io_kind kind : {io_kind::until_readable, io_kind::until_writable, io_kind::read_shared}) {
+    descriptor nothing{file_descriptor(::dup(far.get()))};
+    ::close(nothing.fd.get());
+    waiting_operation waits(at, kind, nothing, buffer.data(), buffer.size());
+    EXPECT_FALSE(by.submit(waits));
+    EXPECT_EQ(waits.failure, std::errc::bad_file_descriptor);
+    nothing.fd = file_descriptor(::dup(far.get()));  // for its destructor to close
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(backends, backend_contract, testing::Values(backend_kind::epoll),

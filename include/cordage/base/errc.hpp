@@ -13,6 +13,7 @@ enum class errc {
   out_of_memory = 7,    // a coroutine frame or a stack could not be allocated; equals std::errc::not_enough_memory
   invalid_endpoint = 8, // a text is no endpoint; equals std::errc::invalid_argument
   lagged = 9,           // values of a broadcast were overwritten before they were received
+  too_long = 10,        // a line has more bytes than its reader takes; equals std::errc::message_size
 };
 
 }  // namespace cordage

@@ -16,8 +16,11 @@ enum class io_kind : std::uint8_t {
   receive,          // at least one byte, or the end, from a socket
   receive_exactly,  // all of the buffer from a socket
   read,             // at least one byte, or the end, from a pipe
+  read_shared,      // the same from what other processes may use as well, and which therefore is not made non-blocking
+  until_readable,   // that reading is worth an attempt; nothing is transferred
   send,             // at least one byte
   send_all,         // all of the buffer
+  until_writable,
   accept,           // one connection
   connect,          // the end of a connection's establishment
 };
@@ -31,8 +34,11 @@ constexpr const char* public_name(io_kind kind) noexcept {
     case io_kind::receive: return "read_some";
     case io_kind::receive_exactly: return "read_exactly";
     case io_kind::read: return "read";
+    case io_kind::read_shared: return "read_some";
+    case io_kind::until_readable: return "readable";
     case io_kind::send: return "write_some";
     case io_kind::send_all: return "write_all";
+    case io_kind::until_writable: return "writable";
     case io_kind::accept: return "accept";
     case io_kind::connect: break;
   }
