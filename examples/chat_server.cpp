@@ -67,7 +67,6 @@ std::span<const std::byte> bytes_of(std::string_view text) { return std::as_byte
 
 // What a peer sends could steer the terminals of others.
 std::string printable(std::string line) {
-  if (line.ends_with('\r')) line.pop_back();
   std::ranges::replace_if(line, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
   return line;
 }
@@ -76,32 +75,6 @@ bool is_name(std::string_view text) {
   const auto belongs_in_names = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c >= 0x80; };
   return !text.empty() && text.size() <= longest_name && std::ranges::all_of(text, belongs_in_names);
 }
-
-// [lines]
-class line_reader {
- public:
-  explicit line_reader(cordage::tcp::stream& from) : from_(from) {}
-
-  // errc::end_of_stream when there are no more; std::errc::message_size for one that is too long.
-  cordage::async<std::string> next() {
-    std::size_t end = 0;
-    while ((end = pending_.find('\n')) == pending_.npos && pending_.size() <= longest_line) {
-      std::array<char, 4096> buffer;
-      const std::size_t n = co_await !from_.read_some(std::as_writable_bytes(std::span(buffer)));
-      if (n == 0) co_return std::unexpected(cordage::errc::end_of_stream);
-      pending_.append(buffer.data(), n);
-    }
-    if (end > longest_line) co_return std::unexpected(std::make_error_code(std::errc::message_size));
-    std::string line = pending_.substr(0, end);
-    pending_.erase(0, end + 1);
-    co_return printable(std::move(line));
-  }
-
- private:
-  cordage::tcp::stream& from_;
-  std::string pending_;
-};
-// [/lines]
 
 class member {
  public:
@@ -113,6 +86,7 @@ class member {
 
  private:
   cordage::async<> talk();
+  cordage::async<std::string> next_line();
   cordage::async<> choose_name();
   cordage::async<> hear();
   cordage::async<> tell();
@@ -124,7 +98,7 @@ class member {
   room& room_;
   cordage::tcp::stream peer_;
   const std::uint64_t number_ = ++room_.connections;
-  line_reader lines_{peer_};
+  cordage::buffered_reader<cordage::tcp::stream> lines_{peer_, longest_line};
   cordage::broadcast<shared_message>::receiver news_ = room_.news.subscribe();
   std::string name_;                        // empty while it is not in the room
   std::string unsent_;
@@ -142,10 +116,16 @@ cordage::async<> member::talk() {
   co_return co_await cordage::expect<0>(cordage::when_any(hear(), tell()));    // the first to end ends the other
 }
 
+cordage::async<std::string> member::next_line() {
+  const auto line = co_await !lines_.read_line();
+  if (!line) co_return std::unexpected(cordage::errc::end_of_stream);
+  co_return printable(std::string(*line));
+}
+
 // From the peer to all others.
 cordage::async<> member::hear() {
   for (;;) {
-    const std::string line = co_await !lines_.next();
+    const std::string line = co_await !next_line();
     ++room_.lines;
     room_.say(number_, name_ + ": " + line + '\n');
     co_await cordage::yield_now();          // however much it says: everybody can take each line before the next
@@ -177,7 +157,7 @@ cordage::async<> member::choose_name() {
   std::string_view question = "* what is your name?\n";
   for (;;) {
     co_await !peer_.write_all(bytes_of(question));
-    const std::string name = co_await !lines_.next();
+    const std::string name = co_await !next_line();
     if (!is_name(name)) {
       question = "* a name is 1 to 32 letters, digits, - and _; what is yours?\n";
     } else if (room_.names.contains(name)) {
@@ -211,7 +191,7 @@ cordage::async<> member::part(std::error_code why) {
     leave("was dropped: it reads too slowly");
     goodbye = "* you read too slowly and have missed messages; goodbye\n";
   } else {
-    if (why == std::errc::message_size) {
+    if (why == cordage::errc::too_long) {
       leave("was dropped: its line is too long");
       goodbye = "* a line has at most " + std::to_string(longest_line) + " bytes; goodbye\n";
     }

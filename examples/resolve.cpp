@@ -1,25 +1,19 @@
 // resolve NAME…: addresses of names, with c-ares. How a callback library becomes something to await.
 //
 // The names are asked for at the same time, each on a c-ares channel of its own, since ares_cancel ends all that a channel
-// does. All of c-ares runs on the runtime's thread. Only the wait for its sockets does not: a thread per wait sits in poll(2)
-// and tells, also by suspend, when there is something to do.
+// does. c-ares owns its sockets, and is told when there is something to do on one by whoever watches it: watched_descriptor.
 #include <ares.h>
 #include <netdb.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -47,6 +41,12 @@ std::string text_of(const hostent& host) {
   ares_inet_ntop(host.h_addrtype, host.h_addr_list[0], text.data(), static_cast<ares_socklen_t>(text.size()));
   return text.data();
 }
+
+// What c-ares waits for: a socket of its own, or none.
+struct socket_wait {
+  ares_socket_t fd = ARES_SOCKET_BAD;
+  bool to_write = false;
+};
 
 class channel {
  public:
@@ -77,83 +77,58 @@ class channel {
   }  // cancelled: the suspension is dropped, which is what a stop waits for
   // [/suspend]
 
-  // What it waits for: its sockets, and how many milliseconds at most, -1 for ever.
-  std::vector<pollfd> sockets() const {
+  // The sockets that it waits for.
+  std::vector<socket_wait> sockets() const {
     std::array<ares_socket_t, ARES_GETSOCK_MAXNUM> open{};
     const auto bits = static_cast<unsigned>(ares_getsock(channel_, open.data(), ARES_GETSOCK_MAXNUM));
-    std::vector<pollfd> waits;
+    std::vector<socket_wait> waits;
     for (unsigned i = 0; i < open.size(); ++i) {
-      const bool reads = (bits >> i & 1u) != 0;
-      const bool writes = (bits >> (i + ARES_GETSOCK_MAXNUM) & 1u) != 0;
-      const int events = (reads ? POLLIN : 0) | (writes ? POLLOUT : 0);
-      if (events != 0) waits.push_back({.fd = open[i], .events = static_cast<short>(events), .revents = 0});
+      if ((bits >> i & 1u) != 0) waits.push_back({open[i], false});
+      if ((bits >> (i + ARES_GETSOCK_MAXNUM) & 1u) != 0) waits.push_back({open[i], true});
     }
     return waits;
   }
-  int longest_wait() const {
+  // Until it has something to do though no socket is ready.
+  std::chrono::microseconds longest_wait() const {
     timeval left{};
-    if (ares_timeout(channel_, nullptr, &left) == nullptr) return -1;
-    return static_cast<int>(left.tv_sec * 1000 + left.tv_usec / 1000 + 1);
+    if (ares_timeout(channel_, nullptr, &left) == nullptr) return std::chrono::hours(1);
+    return std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec);
   }
 
-  void process(std::span<const pollfd> polled) {
-    ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // what has taken too long
-    for (const pollfd& each : polled) {
-      const bool failed = (each.revents & (POLLERR | POLLHUP)) != 0;
-      ares_process_fd(channel_, failed || (each.revents & POLLIN) != 0 ? each.fd : ARES_SOCKET_BAD,
-                      failed || (each.revents & POLLOUT) != 0 ? each.fd : ARES_SOCKET_BAD);
-    }
+  void process(const socket_wait& ready) {
+    ares_process_fd(channel_, ready.to_write ? ARES_SOCKET_BAD : ready.fd, ready.to_write ? ready.fd : ARES_SOCKET_BAD);
   }
 
  private:
   ares_channel channel_ = nullptr;
 };
 
-// poll(2) on a thread of its own, one wait at a time.
-class poll_thread {
- public:
-  poll_thread() : interrupt_(::eventfd(0, EFD_CLOEXEC)) {
-    if (interrupt_ < 0) throw std::system_error(errno, std::system_category(), "eventfd");
+// [drive]
+cordage::task<socket_wait> until_ready(socket_wait what) {
+  cordage::watched_descriptor socket(what.fd);
+  if (what.to_write) {
+    co_await !socket.writable();
+  } else {
+    co_await !socket.readable();
   }
-  poll_thread(const poll_thread&) = delete;
-  ~poll_thread() {
-    if (thread_.joinable()) thread_.join();
-    ::close(interrupt_);
-  }
-
-  // Completes when one of them is ready, and tells in them, or when the time is over. Stop interrupts the thread.
-  auto wait(std::vector<pollfd>& sockets, int longest_ms) {
-    sockets.push_back({.fd = interrupt_, .events = POLLIN, .revents = 0});
-    auto begin = [this, &sockets, longest_ms](cordage::suspension<> waiter) {
-      if (thread_.joinable()) thread_.join();  // it has resumed the wait before, and is at its end
-      thread_ = std::thread([&sockets, longest_ms, waiter = std::move(waiter)]() mutable {
-        ::poll(sockets.data(), sockets.size(), longest_ms);
-        if (sockets.back().revents == 0) waiter.resume();  // interrupted, it is dropped: the wait stops
-      });
-    };
-    auto interrupt = [this] {
-      const std::uint64_t one = 1;
-      [[maybe_unused]] const auto written = ::write(interrupt_, &one, sizeof one);
-    };
-    return cordage::suspend(begin, interrupt);
-  }
-
- private:
-  int interrupt_;
-  std::thread thread_;
-};
+  co_return what;
+}
 
 // Does what the channel has to do, until it is stopped.
-cordage::async<std::string> drive(channel& of) {
-  poll_thread poller;
+cordage::task<cordage::result<std::string>> drive(channel& of) {
   for (;;) {
-    std::vector<pollfd> sockets = of.sockets();
-    if (sockets.empty()) co_await cordage::stopped();
-    co_await !poller.wait(sockets, of.longest_wait());
-    sockets.pop_back();
-    of.process(sockets);
+    std::vector<cordage::task<socket_wait>> waits;
+    for (const socket_wait& each : of.sockets()) waits.push_back(until_ready(each));
+    if (waits.empty()) co_await cordage::stopped();
+    const auto ready = co_await cordage::with_timeout(of.longest_wait(), cordage::when_any(std::move(waits)));
+    of.process({});  // what has taken too long
+    if (!ready) continue;
+    for (const auto& each : *ready) {
+      if (each) of.process(*each);
+    }
   }
 }
+// [/drive]
 
 cordage::task<cordage::result<std::string>> resolve(const std::string& name, const std::string& server) {
   channel asks(server);

@@ -220,7 +220,7 @@ TEST_F(chat, who_half_closes_has_said_all_and_leaves) {
   bob.send_all("one\ntwo\nunfinished");
   bob.half_close();
   EXPECT_EQ(bob.hear_until_end(), "");
-  for (const char* line : {"* bob has joined", "bob: one", "bob: two", "* bob has left"}) EXPECT_EQ(anna.hear(), line);
+  for (const char* line : {"* bob has joined", "bob: one", "bob: two", "bob: unfinished", "* bob has left"}) EXPECT_EQ(anna.hear(), line);
 }
 
 class chat_with_a_slow_member : public chat {
