@@ -56,6 +56,8 @@ need_test() {
   has gdb || want gdb "what a debugger sees of fibers and tasks is tested, too"
   has socat || want socat "the system tests talk to the examples with it"
   has_cares || want libc-ares-dev "an example awaits its callbacks, and is tested"
+  [[ -e /usr/include/hiredis/async.h ]] || want libhiredis-dev "an example awaits its callbacks, and is tested"
+  [[ -e /usr/include/sqlite3.h ]] || want libsqlite3-dev "an example waits inside of its callbacks, and is tested"
   has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
 }
 
