@@ -4,18 +4,13 @@
 // told and dropped. SIGINT or SIGTERM drains the server: it accepts nobody, and each member leaves when the lines that had
 // arrived from it are said. A second signal ends it at once. SIGUSR1 makes it say, on standard error, what each member
 // waits for.
-#include <getopt.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <functional>
 #include <memory>
 #include <set>
 #include <span>
@@ -25,6 +20,9 @@
 #include <utility>
 
 #include <cordage/cordage.hpp>
+
+#include "support/command_line.hpp"
+#include "support/serve_until_signal.hpp"
 
 namespace {
 
@@ -215,108 +213,45 @@ constexpr const char* usage =
     "  --patience TIME        how long who leaves, or is dropped, may take to read the rest, as 500ms or 10s (5s)\n"
     "SIGINT and SIGTERM drain it; SIGUSR1 writes to standard error what each of its strands waits for.\n";
 
-[[noreturn]] void refuse(const std::string& why) {
-  std::fprintf(stderr, "chat_server: %s\n%s", why.c_str(), usage);
-  std::exit(2);
-}
-
-// A number, and what stands behind it.
-std::pair<std::uint32_t, std::string_view> number_and_rest(std::string_view text) {
-  std::uint32_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [at, code] = std::from_chars(text.data(), end, value);
-  if (code != std::errc{}) return {0, "no number"};
-  return {value, {at, static_cast<std::size_t>(end - at)}};
-}
-
-std::size_t backlog(std::string_view text) {
-  const auto [value, rest] = number_and_rest(text);
-  if (!rest.empty() || value < 1 || value > 1'000'000)
-    refuse("--backlog takes a number from 1 to 1000000, not \"" + std::string(text) + '"');
-  return value;
-}
-
-std::chrono::milliseconds patience(std::string_view text) {
-  const auto [value, unit] = number_and_rest(text);
-  if ((unit != "ms" && unit != "s") || value < 1 || value > 1'000'000)
-    refuse("--patience takes a time from 1ms to 1000000s, as 10s, not \"" + std::string(text) + '"');
-  return std::chrono::milliseconds(std::int64_t{value} * (unit == "s" ? 1000 : 1));
-}
-
 options parse(int argc, char** argv) {
-  static const option known[] = {{"listen", required_argument, nullptr, 'l'},
-                                 {"backlog", required_argument, nullptr, 'b'},
-                                 {"patience", required_argument, nullptr, 'p'},
-                                 {"help", no_argument, nullptr, 'h'},
-                                 {}};
   options asked;
-  for (int which; (which = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
-    if (which == 'l') {
-      asked.listen = optarg;
-    } else if (which == 'b') {
-      asked.backlog = backlog(optarg);
-    } else if (which == 'p') {
-      asked.patience = patience(optarg);
-    } else if (which == 'h') {
-      std::fputs(usage, stdout);
-      std::exit(0);
-    } else {
-      std::fputs(usage, stderr);  // getopt has said what was wrong
-      std::exit(2);
-    }
-  }
-  if (optind < argc) refuse("unexpected argument \"" + std::string(argv[optind]) + '"');
+  support::take_only_options(argc, argv, {{"listen", support::into(asked.listen)},
+                                          {"backlog", support::into<std::size_t>(asked.backlog, 1, 1'000'000)},
+                                          {"patience", support::into(asked.patience)}});
   return asked;
 }
 
-cordage::tcp::listener listen(const options& asked) {
-  const auto where = cordage::endpoint::parse(asked.listen);
-  if (!where) refuse("--listen takes ADDRESS:PORT in numbers, as 127.0.0.1:7008 or [::1]:7008, not \"" + asked.listen + '"');
-  auto listener = cordage::tcp::listener::bind(*where);
-  if (!listener) refuse("cannot listen on " + asked.listen + ": " + listener.error().message());
-  return std::move(*listener);
-}
-
-// The first signal drains the server, a second one ends the program.
-template <class Server>
-cordage::task<> stop_at_signal(cordage::signal_set& asked_to_end, room& here, Server& server) {
-  co_await !asked_to_end.wait();
-  here.say(0, "* the server is shutting down\n");
-  server.request_stop();
-  const int again = co_await !asked_to_end.wait();
-  std::_Exit(128 + again);
-}
-
 // [serve]
-cordage::task<> serve_until_signal(cordage::tcp::listener listener, room& here, cordage::signal_set& asked_to_end) {
+cordage::task<> until_signal(support::end_signal& end, room& here) {
+  co_await end.wait();
+  here.say(0, "* the server is shutting down\n");
+}
+
+cordage::task<> serve_until_signal(cordage::tcp::listener listener, room& here, support::end_signal& end) {
   auto welcome = [&here](cordage::tcp::stream peer) -> cordage::task<> {
     member guest(here, std::move(peer));
     co_await guest.stay();
   };
-  auto server = cordage::spawn(cordage::tcp::serve(std::move(listener), welcome, {.drain_for = here.how.patience}));
-  auto watcher = cordage::spawn(stop_at_signal<decltype(server)>, std::ref(asked_to_end), std::ref(here), std::ref(server));
-  const cordage::result<> ended = co_await server;
-  watcher.request_stop();
-  (void)co_await watcher;
-  if (!ended && ended.error() != cordage::errc::stopped) throw std::system_error(ended.error(), "serving");
+  auto server = cordage::tcp::serve(std::move(listener), welcome, {.drain_for = here.how.patience});
+  const auto [served, signalled] = co_await cordage::when_any(std::move(server), until_signal(end, here));
+  if (served && !*served) throw std::system_error(served->error(), "serving");
 }
 // [/serve]
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  const options asked = parse(argc, argv);
-  auto listener = listen(asked);
-  room here(asked);
-  cordage::runtime runtime({.dump_signal = SIGUSR1});
-  cordage::signal_set asked_to_end{SIGINT, SIGTERM};  // before anybody is told that there is a server to stop
-  std::printf("listening on %s (backlog %zu)\n", to_string(listener.local()).c_str(), asked.backlog);
-  std::fflush(stdout);
-  runtime.run(serve_until_signal(std::move(listener), here, asked_to_end));
-  std::printf("served %llu connections, %llu lines\n", static_cast<unsigned long long>(here.connections),
-              static_cast<unsigned long long>(here.lines));
-  return 0;
-} catch (const std::exception& failed) {
-  std::fprintf(stderr, "chat_server: %s\n", failed.what());
-  return 1;
+int main(int argc, char** argv) {
+  return support::run_program("chat_server", usage, [&] {
+    const options asked = parse(argc, argv);
+    auto listener = support::listen(asked.listen);
+    room here(asked);
+    cordage::runtime runtime({.dump_signal = SIGUSR1});
+    support::end_signal end;
+    std::printf("listening on %s (backlog %zu)\n", to_string(listener.local()).c_str(), asked.backlog);
+    std::fflush(stdout);
+    runtime.run(serve_until_signal(std::move(listener), here, end));
+    std::printf("served %llu connections, %llu lines\n", static_cast<unsigned long long>(here.connections),
+                static_cast<unsigned long long>(here.lines));
+    return 0;
+  });
 }

@@ -6,7 +6,6 @@
 //                                `---> in_order -> write_in_order -> blocks -> output thread
 //
 // Each arrow is a channel that holds so much and no more: who is too fast waits, and memory does not grow with the input.
-#include <getopt.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -19,7 +18,6 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <expected>
 #include <functional>
 #include <limits>
@@ -30,6 +28,8 @@
 #include <utility>
 
 #include <cordage/cordage.hpp>
+
+#include "support/command_line.hpp"
 
 namespace {
 
@@ -264,37 +264,11 @@ constexpr const char* usage =
     "The exit status is 0 if all is well, 1 after malformed lines and when reading or writing fails, 2 after a wrong\n"
     "command line.\n";
 
-[[noreturn]] void refuse(const std::string& why) {
-  std::fprintf(stderr, "pipeline: %s\n%s", why.c_str(), usage);
-  std::exit(2);
-}
-
-std::size_t number_of_workers(std::string_view text) {
-  constexpr std::size_t most = 10'000;
-  std::size_t number = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (code != std::errc{} || end != text.data() + text.size() || number < 1 || number > most)
-    refuse("--workers takes a number from 1 to " + std::to_string(most) + ", not \"" + std::string(text) + "\"");
-  return number;
-}
-
 options parse(int argc, char** argv) {
-  static const option known[] = {
-      {"workers", required_argument, nullptr, 'w'}, {"help", no_argument, nullptr, 'h'}, {}};
   options asked;
-  for (int which; (which = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
-    if (which == 'w') {
-      asked.workers = number_of_workers(optarg);
-    } else if (which == 'h') {
-      std::fputs(usage, stdout);
-      std::exit(0);
-    } else {
-      std::fputs(usage, stderr);  // getopt has said what was wrong
-      std::exit(2);
-    }
-  }
-  if (optind < argc) asked.file = argv[optind++];
-  if (optind < argc) refuse("one FILE at most, and \"" + std::string(argv[optind]) + "\" is a second one");
+  const auto files = support::take_options(argc, argv, {{"workers", support::into<std::size_t>(asked.workers, 1, 10'000)}});
+  if (files.size() > 1) throw support::usage_error("one FILE at most, and " + support::quoted(files[1]) + " is a second one");
+  if (!files.empty()) asked.file = files[0];
   return asked;
 }
 
@@ -307,17 +281,16 @@ int open_input(const std::string& file) {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  const options asked = parse(argc, argv);
-  std::signal(SIGPIPE, SIG_IGN);  // a reader of the output that has gone is an error like others
-  input from(open_input(asked.file));
-  output to;
-  const cordage::result<std::size_t> malformed = cordage::run(summarize_all(from, to, asked.workers));
-  if (const std::error_code failed = to.finish()) throw std::system_error(failed, "cannot write");
-  if (const std::error_code failed = from.failure())
-    throw std::system_error(failed, "cannot read " + (asked.file == "-" ? "standard input" : asked.file));
-  return malformed.value() == 0 ? 0 : 1;
-} catch (const std::exception& failed) {
-  std::fprintf(stderr, "pipeline: %s\n", failed.what());
-  return 1;
+int main(int argc, char** argv) {
+  return support::run_program("pipeline", usage, [&] {
+    const options asked = parse(argc, argv);
+    std::signal(SIGPIPE, SIG_IGN);  // a reader of the output that has gone is an error like others
+    input from(open_input(asked.file));
+    output to;
+    const cordage::result<std::size_t> malformed = cordage::run(summarize_all(from, to, asked.workers));
+    if (const std::error_code failed = to.finish()) throw std::system_error(failed, "cannot write");
+    if (const std::error_code failed = from.failure())
+      throw std::system_error(failed, "cannot read " + (asked.file == "-" ? "standard input" : asked.file));
+    return malformed.value() == 0 ? 0 : 1;
+  });
 }

@@ -6,10 +6,8 @@
 #include <netdb.h>
 
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +17,8 @@
 
 #include <cordage/cordage.hpp>
 
+#include "support/command_line.hpp"
+
 namespace {
 
 struct options {
@@ -26,6 +26,11 @@ struct options {
   std::string server;  // ADDRESS:PORT; empty for the system's
   std::vector<std::string> names;
 };
+
+constexpr const char* usage =
+    "usage: resolve [--help] [--timeout TIME] [--server ADDRESS:PORT] NAME...\n"
+    "  --timeout TIME         for each name, as 500ms or 5s (5s)\n"
+    "  --server ADDRESS:PORT  whom to ask (the system's)\n";
 
 class ares_category final : public std::error_category {
  public:
@@ -147,43 +152,17 @@ cordage::task<int> resolve_all(const options& how) {
   co_return failures == 0 ? 0 : 1;
 }
 
-[[noreturn]] void refuse(const std::string& why) {
-  std::fprintf(stderr, "resolve: %s\nusage: resolve [--timeout MILLISECONDS] [--server ADDRESS:PORT] NAME...\n", why.c_str());
-  std::exit(2);
-}
-
-options parse(std::span<char* const> arguments) {
-  options how;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string_view word = arguments[i];
-    if (word != "--timeout" && word != "--server") {
-      how.names.emplace_back(word);
-      continue;
-    }
-    if (++i == arguments.size()) refuse(std::string(word) + " requires an argument");
-    const std::string_view value = arguments[i];
-    if (word == "--server") {
-      how.server = value;
-      continue;
-    }
-    unsigned milliseconds = 0;
-    const auto [end, wrong] = std::from_chars(value.data(), value.data() + value.size(), milliseconds);
-    if (wrong != std::errc{} || end != value.data() + value.size()) refuse("--timeout takes a number of milliseconds");
-    how.timeout = std::chrono::milliseconds(milliseconds);
-  }
-  if (how.names.empty()) refuse("no name to resolve");
-  return how;
-}
-
 }  // namespace
 
-int main(int argc, char** argv) try {
-  const options how = parse(std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
-  if (const int status = ares_library_init(ARES_LIB_INIT_ALL); status != ARES_SUCCESS) throw std::system_error(ares_error(status));
-  const int exit_code = cordage::run(resolve_all(how));
-  ares_library_cleanup();
-  return exit_code;
-} catch (const std::exception& failed) {
-  std::fprintf(stderr, "resolve: %s\n", failed.what());
-  return 1;
+int main(int argc, char** argv) {
+  return support::run_program("resolve", usage, [&] {
+    options how;
+    const auto names = support::take_options(argc, argv, {{"timeout", support::into(how.timeout)}, {"server", support::into(how.server)}});
+    if (names.empty()) throw support::usage_error("no name to resolve");
+    how.names.assign(names.begin(), names.end());
+    if (const int status = ares_library_init(ARES_LIB_INIT_ALL); status != ARES_SUCCESS) throw std::system_error(ares_error(status));
+    const int exit_code = cordage::run(resolve_all(how));
+    ares_library_cleanup();
+    return exit_code;
+  });
 }

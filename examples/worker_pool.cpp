@@ -7,16 +7,12 @@
 //
 // What one server does wrong is the report of one job, on standard error, and the workers go on. SIGINT or SIGTERM closes
 // the pool: what was submitted is finished. A second signal stops it.
-#include <getopt.h>
-
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <span>
 #include <stdexcept>
@@ -27,6 +23,8 @@
 
 #include <cordage/cordage.hpp>
 
+#include "support/command_line.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -34,7 +32,7 @@ using namespace std::chrono_literals;
 struct options {
   std::size_t workers = 4;
   std::size_t queue = 8;
-  bool on_fibers = false;
+  support::style style = support::style::task;
   std::chrono::milliseconds timeout = 10s;
   std::vector<std::string> servers;
 };
@@ -95,7 +93,7 @@ void work_on_fiber(pool& of) {                // and as a fiber
 cordage::task<> work_through(pool& of, const options& what) {
   co_await cordage::with_scope([&](cordage::scope& workers) -> cordage::task<> {
     for (std::size_t i = 0; i < what.workers; ++i) {
-      if (what.on_fibers) {
+      if (what.style == support::style::fiber) {
         workers.spawn(work_on_fiber, std::ref(of));
       } else {
         workers.spawn(work, std::ref(of));
@@ -158,76 +156,27 @@ constexpr const char* usage =
     "  --timeout TIME  for one server, as 500ms or 10s (10s)\n"
     "The exit status is 0 if all have answered, 1 if some have not, 2 after a wrong command line.\n";
 
-[[noreturn]] void refuse(const std::string& why) {
-  std::fprintf(stderr, "worker_pool: %s\n%s", why.c_str(), usage);
-  std::exit(2);
-}
-
-// A number, and what stands behind it.
-std::pair<std::uint32_t, std::string_view> number_and_rest(std::string_view text) {
-  std::uint32_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [at, code] = std::from_chars(text.data(), end, value);
-  if (code != std::errc{}) return {0, "no number"};
-  return {value, {at, static_cast<std::size_t>(end - at)}};
-}
-
-std::size_t count(const char* option, std::string_view text) {
-  const auto [value, rest] = number_and_rest(text);
-  if (!rest.empty() || value < 1 || value > 10'000)
-    refuse(std::string(option) + " takes a number from 1 to 10000, not \"" + std::string(text) + '"');
-  return value;
-}
-
-std::chrono::milliseconds duration(std::string_view text) {
-  const auto [value, unit] = number_and_rest(text);
-  if ((unit != "ms" && unit != "s") || value < 1 || value > 1'000'000)
-    refuse("--timeout takes a time from 1ms to 1000000s, as 10s, not \"" + std::string(text) + '"');
-  return std::chrono::milliseconds(std::int64_t{value} * (unit == "s" ? 1000 : 1));
-}
-
-bool is_fiber(std::string_view style) {
-  if (style != "task" && style != "fiber") refuse("--style is task or fiber, not \"" + std::string(style) + '"');
-  return style == "fiber";
-}
-
 options parse(int argc, char** argv) {
-  static const option known[] = {{"workers", required_argument, nullptr, 'w'}, {"queue", required_argument, nullptr, 'q'},
-                                 {"style", required_argument, nullptr, 's'},   {"timeout", required_argument, nullptr, 't'},
-                                 {"help", no_argument, nullptr, 'h'},          {}};
   options asked;
-  for (int which; (which = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
-    if (which == 'w') {
-      asked.workers = count("--workers", optarg);
-    } else if (which == 'q') {
-      asked.queue = count("--queue", optarg);
-    } else if (which == 's') {
-      asked.on_fibers = is_fiber(optarg);
-    } else if (which == 't') {
-      asked.timeout = duration(optarg);
-    } else if (which == 'h') {
-      std::fputs(usage, stdout);
-      std::exit(0);
-    } else {
-      std::fputs(usage, stderr);  // getopt has said what was wrong
-      std::exit(2);
-    }
-  }
-  asked.servers.assign(argv + optind, argv + argc);
-  if (asked.servers.empty()) refuse("no server to ask");
+  constexpr std::size_t most = 10'000;
+  const auto servers = support::take_options(argc, argv, {{"workers", support::into<std::size_t>(asked.workers, 1, most)},
+                                                          {"queue", support::into<std::size_t>(asked.queue, 1, most)},
+                                                          {"style", support::into(asked.style)},
+                                                          {"timeout", support::into(asked.timeout)}});
+  if (servers.empty()) throw support::usage_error("no server to ask");
+  asked.servers.assign(servers.begin(), servers.end());
   return asked;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  const options asked = parse(argc, argv);
-  cordage::runtime runtime;
-  cordage::signal_set asked_to_end{SIGINT, SIGTERM};
-  const int status = runtime.run(ask_all(asked, asked_to_end));
-  if (std::ferror(stdout) != 0) throw std::runtime_error("cannot write all of the output");
-  return status;
-} catch (const std::exception& failed) {
-  std::fprintf(stderr, "worker_pool: %s\n", failed.what());
-  return 1;
+int main(int argc, char** argv) {
+  return support::run_program("worker_pool", usage, [&] {
+    const options asked = parse(argc, argv);
+    cordage::runtime runtime;
+    cordage::signal_set asked_to_end{SIGINT, SIGTERM};
+    const int status = runtime.run(ask_all(asked, asked_to_end));
+    if (std::ferror(stdout) != 0) throw std::runtime_error("cannot write all of the output");
+    return status;
+  });
 }

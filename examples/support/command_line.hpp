@@ -96,7 +96,7 @@ auto into(Number& value, Number least = 1, Number most = std::numeric_limits<Num
 inline std::chrono::milliseconds duration(std::string_view text) {
   const auto [value, unit] = number_and_rest(text);
   const std::int64_t milliseconds = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60'000 : 0;
-  if (milliseconds == 0 || value < 1 || value > 1'000'000) throw usage_error("takes a time, as 500ms, 30s or 2m");
+  if (milliseconds == 0 || value < 1 || value > 1'000'000) throw usage_error("takes a time from 1ms to 1000000m, as 500ms, 30s or 2m");
   return std::chrono::milliseconds(value * milliseconds);
 }
 inline auto into(std::chrono::milliseconds& value) {
@@ -120,7 +120,7 @@ inline cordage::tcp::listener listen(const std::string& where) {
   const auto parsed = cordage::endpoint::parse(where);
   if (!parsed) throw usage_error("--listen takes ADDRESS:PORT in numbers, as 127.0.0.1:7000 or [::1]:7000, not " + quoted(where));
   auto listener = cordage::tcp::listener::bind(*parsed);
-  if (!listener) throw std::runtime_error("cannot listen on " + where + ": " + listener.error().message());
+  if (!listener) throw usage_error("cannot listen on " + where + ": " + listener.error().message());
   return std::move(*listener);
 }
 

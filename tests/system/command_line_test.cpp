@@ -36,9 +36,9 @@ struct wrong_command_line {
 std::ostream& operator<<(std::ostream& out, const wrong_command_line& wrong) { return out << wrong.name; }
 
 const std::vector<wrong_command_line> wrong_command_lines{
-    {"an_unknown_option", {"--colour", "red"}, "unrecognized option '--colour'"},
-    {"an_option_of_one_letter", {"-p", "1"}, "invalid option -- 'p'"},
-    {"an_option_without_its_value", {"--port"}, "option '--port' requires an argument"},
+    {"an_unknown_option", {"--colour", "red"}, "there is no option \"--colour\""},
+    {"an_option_of_one_letter", {"-p", "1"}, "there is no option \"-p\""},
+    {"an_option_without_its_value", {"--port"}, "--port requires a value"},
     {"an_argument_too_many", {"--port", "0", "7007"}, "unexpected argument \"7007\""},
     {"a_port_that_is_no_number", {"--port", "http"}, "--port takes a number from 0 to 65535, not \"http\""},
     {"a_port_with_something_behind_it",
@@ -51,7 +51,7 @@ const std::vector<wrong_command_line> wrong_command_lines{
     {"a_fraction_of_a_connection",
      {"--max-connections", "1.5"},
      "--max-connections takes a number from 1 to "},
-    {"a_time_without_a_unit", {"--idle-timeout", "30"}, "--idle-timeout takes a time from 1ms to 1000000m, as 30s, not \"30\""},
+    {"a_time_without_a_unit", {"--idle-timeout", "30"}, "--idle-timeout takes a time from 1ms to 1000000m, as 500ms, 30s or 2m, not \"30\""},
     {"no_time_at_all", {"--idle-timeout", "0s"}, "--idle-timeout takes a time from 1ms"},
     {"a_time_that_is_no_number", {"--idle-timeout", "soon"}, "--idle-timeout takes a time from 1ms"},
     {"an_unknown_style", {"--style", "thread"}, "--style is task or fiber, not \"thread\""},

@@ -234,7 +234,7 @@ bool drain::second_signal_ends_it(int first, int second) {
   server_->send_signal_asleep(second);
   const ending end = server_->wait();
   if (clock::now() - begin >= drain_limit) return false;
-  EXPECT_EQ(end.exit_code, 128 + second) << end;
+  EXPECT_EQ(end.signal, second) << end;
   EXPECT_EQ(end.output, "") << "it has not drained";
   return true;
 }

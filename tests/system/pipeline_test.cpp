@@ -293,8 +293,8 @@ INSTANTIATE_TEST_SUITE_P(
         wrong_command_line{"workers_that_are_no_number",
                            {"--workers", "4x"},
                            "--workers takes a number from 1 to 10000, not \"4x\""},
-        wrong_command_line{"workers_without_a_number", {"--workers"}, "option '--workers' requires an argument"},
-        wrong_command_line{"an_unknown_option", {"--colour"}, "unrecognized option '--colour'"},
+        wrong_command_line{"workers_without_a_number", {"--workers"}, "--workers requires a value"},
+        wrong_command_line{"an_unknown_option", {"--colour"}, "there is no option \"--colour\""},
         wrong_command_line{"two_files", {"a", "b"}, "one FILE at most, and \"b\" is a second one"}),
     [](const auto& each) { return each.param.name; });
 

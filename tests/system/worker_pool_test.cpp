@@ -246,8 +246,8 @@ INSTANTIATE_TEST_SUITE_P(
         wrong_command_line{"an_unknown_style", {"--style", "thread", "a"}, "--style is task or fiber, not \"thread\""},
         wrong_command_line{"a_time_without_a_unit",
                            {"--timeout", "5", "a"},
-                           "--timeout takes a time from 1ms to 1000000s, as 10s, not \"5\""},
-        wrong_command_line{"an_unknown_option", {"--colour"}, "unrecognized option '--colour'"}),
+                           "--timeout takes a time from 1ms to 1000000m, as 500ms, 30s or 2m, not \"5\""},
+        wrong_command_line{"an_unknown_option", {"--colour"}, "there is no option \"--colour\""}),
     [](const auto& each) { return each.param.name; });
 
 TEST(worker_pool_help, is_the_usage_on_standard_output) {
