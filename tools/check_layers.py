@@ -47,7 +47,7 @@ PUBLIC_HEADERS = {
     "std_stop.hpp": 4,
     "time.hpp": 4,
     "virtual_clock.hpp": 4,
-    "buffered_reader.hpp": 4,
+    "buffered_reader.hpp": 5,
     "endpoint.hpp": 6,
     "standard_input.hpp": 6,
     "watched_descriptor.hpp": 6,

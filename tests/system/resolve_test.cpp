@@ -23,7 +23,7 @@ using namespace support;
 
 const std::string resolve_path = std::string(CORDAGE_EXAMPLES_DIR) + "/resolve";
 
-const std::string for_ever = "86400000ms";  // a day, in milliseconds
+const std::string for_ever = "1440m";  // a day
 
 // A name server (RFC 1035) that answers once it has been asked for `waits_for` different names of the zone: one.test is
 // 192.0.2.1 and two.test 192.0.2.2. Nobody is answered who asks for other names.
