@@ -29,6 +29,7 @@ bool store::erase(std::string_view key) {
 }
 
 void store::clear() {
+  if (!deadlines_.empty()) first_deadline_changed_.set();
   deadlines_.clear();
   entries_.clear();
 }
@@ -36,20 +37,25 @@ void store::clear() {
 // [expire]
 void store::change_deadline(entries::value_type& of, time_point deadline) {
   auto& [key, entry] = of;
+  if (entry.deadline == deadline) return;
+  const time_point first = first_deadline();
   if (entry.deadline != never) deadlines_.erase({entry.deadline, &key});
+  if (deadline != never) deadlines_.emplace(deadline, &key);
   entry.deadline = deadline;
-  if (deadline == never) return;
-  const auto added = deadlines_.emplace(deadline, &key).first;
-  if (added == deadlines_.begin()) first_deadline_changed_.set();
+  if (first_deadline() != first) first_deadline_changed_.set();
 }
 
 cordage::task<> store::expire_keys() {
-  constexpr int at_a_time = 1000;           // then the others have their turn
+  constexpr int at_a_time = 1000;                             // then the others have their turn
   for (;;) {
-    const time_point next = deadlines_.empty() ? never : deadlines_.begin()->first;
-    co_await cordage::select(cordage::sleep_until(next), first_deadline_changed_.wait());
-    for (int i = 0; i < at_a_time && !deadlines_.empty() && deadlines_.begin()->first <= cordage::now(); ++i)
-      erase(*deadlines_.begin()->second);
+    const time_point next = first_deadline();
+    if (next == never) {
+      co_await first_deadline_changed_.wait();
+    } else {
+      co_await cordage::select(cordage::sleep_until(next), first_deadline_changed_.wait());
+    }
+    const time_point now = cordage::now();
+    for (int i = 0; i < at_a_time && first_deadline() <= now; ++i) erase(*deadlines_.begin()->second);
     co_await cordage::yield_now();
   }
 }

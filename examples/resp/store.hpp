@@ -57,6 +57,7 @@ class store {
   using entries = std::unordered_map<std::string, entry, hash, std::equal_to<>>;
 
   static bool is_over(const entry& which) { return which.deadline != never && which.deadline <= cordage::now(); }
+  time_point first_deadline() const { return deadlines_.empty() ? never : deadlines_.begin()->first; }
   void change_deadline(entries::value_type& of, time_point deadline);
 
   entries entries_;
