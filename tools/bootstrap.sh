@@ -57,6 +57,7 @@ need_test() {
   has socat || want socat "the system tests talk to the examples with it"
   has_cares || want libc-ares-dev "an example awaits its callbacks, and is tested"
   has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
+  { has redis-cli && has redis-benchmark; } || want redis-tools "resp_server is tested with redis' own clients"
 }
 
 need_gcc() {
@@ -76,6 +77,8 @@ need_sanitizers() {
 }
 
 need_bench() {
+  # Where systemd runs, the package starts a service, which listens on 127.0.0.1:6379.
+  has redis-server || want redis-server "resp_server is compared with it; disable its service if you do not want one"
   has valgrind || want valgrind "the benchmarks count instructions with it"
   [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want libboost-context-dev "stacks are compared with Boost's"
   [[ -e /usr/include/boost/fiber/buffered_channel.hpp ]] || want libboost-fiber-dev "channels are compared with Boost's"

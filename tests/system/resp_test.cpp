@@ -88,9 +88,7 @@ TEST_P(resp_server, refuses_what_is_wrong_as_redis_does) {
 }
 
 TEST_P(resp_server, lets_a_client_of_the_newer_protocol_fall_back) {
-  start();
-  const ending end =
-      child_process({"redis-cli", "-3", "-p", std::to_string(start().port()), "PING"}).wait();
+  const ending end = child_process({"redis-cli", "-3", "-p", std::to_string(start().port()), "PING"}).wait();
   EXPECT_EQ(end.output, "PONG\n") << end;
 }
 
