@@ -70,6 +70,7 @@ need_test() {
   has curl || want curl "the HTTP example is asked by it"
   has wrk || want wrk "the HTTP example is loaded by it"
   has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
+  { has redis-cli && has redis-benchmark; } || want redis-tools "resp_server is tested with redis' own clients"
 }
 
 need_gcc() {
@@ -89,6 +90,8 @@ need_sanitizers() {
 }
 
 need_bench() {
+  # Where systemd runs, the package starts a service, which listens on 127.0.0.1:6379.
+  has redis-server || want redis-server "resp_server is compared with it; disable its service if you do not want one"
   has valgrind || want valgrind "the benchmarks count instructions with it"
   [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want libboost-context-dev "stacks are compared with Boost's"
   [[ -e /usr/include/boost/fiber/buffered_channel.hpp ]] || want libboost-fiber-dev "channels are compared with Boost's"
