@@ -236,7 +236,6 @@ struct answer {
   std::size_t bytes;         // that have arrived already
 };
 
-// Where nothing comes in answer, and others may still answer, this waits for their victory.
 cordage::async<answer> first_bytes(const cordage::endpoint& mirror, const std::string& path) {
   auto peer = co_await !cordage::tcp::connect(mirror);
   const std::string request = request_for(mirror, path);
@@ -246,6 +245,8 @@ cordage::async<answer> first_bytes(const cordage::endpoint& mirror, const std::s
   if (n == 0) co_return std::unexpected(cordage::errc::end_of_stream);
   co_return answer(std::move(peer), n);
 }
+
+// One that fails must not win while others may still answer: it waits to be stopped. The last one ends the race.
 cordage::async<answer> unless_it_fails(const cordage::endpoint& mirror, const std::string& path, std::size_t& in_the_race) {
   auto answered = co_await first_bytes(mirror, path);
   if (!answered && --in_the_race > 0) co_await cordage::stopped();
@@ -296,6 +297,11 @@ struct way {
 constexpr std::array ways{way{"strands", on_strands}, way{"select", in_turns<dispatch_by_poll>},
                           way{"dispatcher", in_turns<dispatch_busily>}, way{"blocking", one_after_another}};
 
+std::string reason(const received& failed) {
+  if (failed || failed.error() == cordage::errc::end_of_stream) return "the connection was closed without an answer";
+  return failed.error().message();
+}
+
 // The exit status.
 int report(const options& asked, std::span<const received> results) {
   std::size_t total = 0;
@@ -306,8 +312,7 @@ int report(const options& asked, std::span<const received> results) {
       total += *results[i];
       std::printf("%s  %zu bytes\n", path, *results[i]);
     } else {
-      const std::string why = results[i] ? "the connection was closed without an answer" : results[i].error().message();
-      std::fprintf(stderr, "%s: %s\n", path, why.c_str());
+      std::fprintf(stderr, "%s: %s\n", path, reason(results[i]).c_str());
       status = 1;
     }
   }
