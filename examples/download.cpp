@@ -291,7 +291,7 @@ std::vector<received> on_strands(const options& asked) { return cordage::run(all
 // [/strands]
 
 struct way {
-  std::string_view name;
+  const char* name;
   std::vector<received> (*download_all)(const options&);
 };
 constexpr std::array ways{way{"strands", on_strands}, way{"select", in_turns<dispatch_by_poll>},
@@ -333,7 +333,7 @@ constexpr const char* usage =
 constexpr const char* in_numbers = "is an address in numbers, as 127.0.0.1:80 or [::1]:80 (names are not looked up)";
 
 void take_way(const way*& into, std::string_view name) {
-  const auto found = std::ranges::find(ways, name, &way::name);
+  const auto found = std::ranges::find(ways, name, [](const way& each) { return std::string_view(each.name); });
   if (found == ways.end()) throw support::usage_error("is blocking, dispatcher, select or strands");
   into = &*found;
 }
@@ -364,7 +364,7 @@ options parse(int argc, char** argv) {
   asked.servers.insert(asked.servers.begin(), *server);
   for (const std::string_view path : words.subspan(1)) {
     if (!is_path(path))
-      throw support::usage_error("a PATH begins with / and has no spaces, as /index.html or /a%20b, not " + support::quoted(path));
+      throw support::usage_error("a PATH begins with / and has no spaces, as /a%20b.html, not " + support::quoted(path));
     asked.paths.emplace_back(path);
   }
   const bool on_strands = asked.how == &ways.front();
@@ -383,7 +383,7 @@ int main(int argc, char** argv) {
     const int status = report(asked, asked.how->download_all(asked));
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begun;
     const double processor = static_cast<double>(std::clock() - spent_before) / CLOCKS_PER_SEC;
-    std::printf("by %s: %.3f s, of which %.3f s of processor time\n", std::string(asked.how->name).c_str(), wall.count(), processor);
+    std::printf("by %s: %.3f s, and %.3f s of processor time\n", asked.how->name, wall.count(), processor);
     return status;
   });
 }
