@@ -229,8 +229,10 @@ int by_hand(const options& how) {
   std::vector<cordage::coroutine<question>> evaluations;
   printer prints("hand");
   const auto resume = [&](std::size_t which, milliseconds now) {
-    if (auto next = evaluations[which].resume())
-      due.emplace(now + how.time_to_find(next->name), asked{std::move(*next), which});
+    auto next = evaluations[which].resume();
+    if (!next) return;                                  // it has ended
+    const milliseconds known = now + how.time_to_find(next->name);
+    due.emplace(known, asked{std::move(*next), which});
   };
   for (const std::string& expression : how.expressions)
     evaluations.emplace_back(room_for_levels, evaluate, std::cref(expression), yield_question, std::ref(prints));
