@@ -56,35 +56,39 @@ std::string request_for(const cordage::endpoint& server, const std::string& path
 // A socket of the system's, for the ways that do not use the library's.
 class plain_socket {
  public:
-  plain_socket(const cordage::endpoint& to, bool blocks)
-      : fd(::socket(to.family() == cordage::address_family::ipv4 ? AF_INET : AF_INET6, SOCK_STREAM, 0)) {
+  plain_socket(const cordage::endpoint& to, bool blocks) : fd(::socket(family_of(to), SOCK_STREAM, 0)) {
     if (fd < 0) throw std::system_error(errno, std::system_category());
     if (!blocks) ::fcntl(fd, F_SETFL, O_NONBLOCK);
-    if (to.family() == cordage::address_family::ipv4) {
-      put(sockaddr_in{.sin_family = AF_INET, .sin_port = htons(to.port()), .sin_addr = {}, .sin_zero = {}},
-          &sockaddr_in::sin_addr, to);
+    if (family_of(to) == AF_INET) {
+      address_.v4.sin_family = AF_INET;
+      address_.v4.sin_port = htons(to.port());
+      std::memcpy(&address_.v4.sin_addr, to.address().data(), sizeof address_.v4.sin_addr);
+      length_ = sizeof address_.v4;
     } else {
-      put(sockaddr_in6{.sin6_family = AF_INET6, .sin6_port = htons(to.port()), .sin6_flowinfo = 0, .sin6_addr = {},
-                       .sin6_scope_id = to.scope()},
-          &sockaddr_in6::sin6_addr, to);
+      address_.v6.sin6_family = AF_INET6;
+      address_.v6.sin6_port = htons(to.port());
+      address_.v6.sin6_scope_id = to.scope();
+      std::memcpy(&address_.v6.sin6_addr, to.address().data(), sizeof address_.v6.sin6_addr);
     }
   }
   plain_socket(const plain_socket&) = delete;
   ~plain_socket() { ::close(fd); }
 
-  int connect() const { return ::connect(fd, reinterpret_cast<const sockaddr*>(&address_), length_); }
+  int connect() const { return ::connect(fd, &address_.any, length_); }
 
   const int fd;
 
  private:
-  template <class Address, class Numbers>
-  void put(Address address, Numbers Address::*numbers, const cordage::endpoint& to) {
-    std::memcpy(&(address.*numbers), to.address().data(), sizeof(Numbers));
-    std::memcpy(&address_, &address, length_ = sizeof address);
+  static int family_of(const cordage::endpoint& to) {
+    return to.family() == cordage::address_family::ipv4 ? AF_INET : AF_INET6;
   }
 
-  sockaddr_storage address_{};
-  socklen_t length_ = 0;
+  union {
+    sockaddr_in6 v6;
+    sockaddr_in v4;
+    sockaddr any;
+  } address_{};
+  socklen_t length_ = sizeof address_.v6;
 };
 
 // [download]
@@ -296,6 +300,7 @@ struct way {
 };
 constexpr std::array ways{way{"strands", on_strands}, way{"select", in_turns<dispatch_by_poll>},
                           way{"dispatcher", in_turns<dispatch_busily>}, way{"blocking", one_after_another}};
+constexpr const way& strands = ways.front();
 
 std::string reason(const received& failed) {
   if (failed || failed.error() == cordage::errc::end_of_stream) return "the connection was closed without an answer";
@@ -350,7 +355,7 @@ bool is_path(std::string_view text) {
 
 options parse(int argc, char** argv) {
   options asked;
-  asked.how = &ways.front();
+  asked.how = &strands;
   support::style style{};
   const auto words = support::take_options(
       argc, argv,
@@ -367,7 +372,7 @@ options parse(int argc, char** argv) {
       throw support::usage_error("a PATH begins with / and has no spaces, as /a%20b.html, not " + support::quoted(path));
     asked.paths.emplace_back(path);
   }
-  const bool on_strands = asked.how == &ways.front();
+  const bool on_strands = asked.how == &strands;
   if (asked.servers.size() > 1 && !on_strands) throw support::usage_error("--mirror is for --way strands only");
   if (asked.style && !on_strands) throw support::usage_error("--style is for --way strands only");
   return asked;

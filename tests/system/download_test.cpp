@@ -184,12 +184,12 @@ std::string status(const child_process& of, const std::string& field) {
   return all.substr(begin, all.find('\n', begin) - begin);
 }
 
-// Returns when it sleeps and went on to sleep between two looks: it has done what there was to do.
+// Returns when it sleeps and went on to sleep between two looks: it has done what there was to do. Or when it has ended.
 void settle(const child_process& program) {
   std::string before;
   eventually("the program sleeps", [&] {
     const std::string now = status(program, "State") + status(program, "voluntary_ctxt_switches");
-    return std::exchange(before, now) == now && now.starts_with('S');
+    return (std::exchange(before, now) == now && now.starts_with('S')) || program.has_ended();
   });
 }
 
