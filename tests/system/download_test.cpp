@@ -467,7 +467,7 @@ INSTANTIATE_TEST_SUITE_P(
         wrong_command_line{"an_empty_path", {"127.0.0.1:80", ""}, "a PATH begins with / and has no spaces"},
         wrong_command_line{"an_unknown_way", {"--way", "x"}, "--way is blocking, dispatcher, select or strands, not \"x\""},
         wrong_command_line{"an_unknown_style", {"--style", "thread"}, "--style is task or fiber, not \"thread\""},
-        wrong_command_line{"a_time_without_a_unit", {"--timeout", "5"}, "--timeout takes a time, as 500ms, 30s or 2m, not \"5\""},
+        wrong_command_line{"a_time_without_a_unit", {"--timeout", "5"}, "--timeout takes a time from 1ms to 1000000m, as 500ms, 30s or 2m, not \"5\""},
         wrong_command_line{"an_unknown_option", {"--colour", "red"}, "there is no option \"--colour\""},
         wrong_command_line{"mirrors_another_way",
                            {"--way", "select", "--mirror", "127.0.0.1:81", "127.0.0.1:80", "/"},

@@ -201,7 +201,7 @@ INSTANTIATE_TEST_SUITE_P(
                     wrong_command_line{"no_connections", {"--max-connections", "0"}, "--max-connections takes a number from 1 to "},
                     wrong_command_line{"a_small_header", {"--max-header", "1"}, "--max-header takes a number from 64 to 1048576, not \"1\""},
                     wrong_command_line{"a_large_body", {"--max-body=2000000000"}, "--max-body takes a number from 0 to 1073741824"},
-                    wrong_command_line{"a_time_without_a_unit", {"--idle-timeout", "30"}, "--idle-timeout takes a time, as 500ms, 30s or 2m"},
+                    wrong_command_line{"a_time_without_a_unit", {"--idle-timeout", "30"}, "--idle-timeout takes a time from 1ms to 1000000m, as 500ms, 30s or 2m"},
                     wrong_command_line{"no_time", {"--request-timeout"}, "--request-timeout requires a value"},
                     wrong_command_line{"an_unknown_option", {"--port", "1"}, "there is no option \"--port\""},
                     wrong_command_line{"a_word", {"80"}, "unexpected argument \"80\""}),

@@ -161,8 +161,8 @@ TEST(promise_loop_command_line, that_is_wrong_is_refused_with_the_reason_and_the
   expect_refusal({}, "give it an expression, as \"(a + b) * 2\" a=3 b=4");
   expect_refusal({"a=3"}, "give it an expression, as \"(a + b) * 2\" a=3 b=4");
   expect_refusal({"a", "a=3", "a=4"}, "\"a\" is given twice");
-  expect_refusal({"a", "a=3@soon"}, "what follows @ takes a time, as 500ms, 30s or 2m, not \"a=3@soon\"");
-  expect_refusal({"a", "a=3@"}, "what follows @ takes a time, as 500ms, 30s or 2m, not \"a=3@\"");
+  expect_refusal({"a", "a=3@soon"}, "what follows @ takes a time from 1ms to 1000000m, as 500ms, 30s or 2m, not \"a=3@soon\"");
+  expect_refusal({"a", "a=3@"}, "what follows @ takes a time from 1ms to 1000000m, as 500ms, 30s or 2m, not \"a=3@\"");
   expect_refusal({"--by", "magic", "a"}, "--by is hand, loop or thread, not \"magic\"");
   expect_refusal({"--style", "thread", "a"}, "--style is task or fiber, not \"thread\"");
   expect_refusal({"--by", "hand", "--style", "task", "1"}, "--style is for --by loop and --by thread");

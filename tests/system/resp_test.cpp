@@ -227,7 +227,7 @@ const std::vector<wrong_command_line> wrong_command_lines{
     {"an_argument_too_many", {"7010"}, "unexpected argument \"7010\""},
     {"a_port_alone", {"--listen", "7010"}, "--listen takes ADDRESS:PORT in numbers, as 127.0.0.1:7000"},
     {"an_unknown_style", {"--style", "thread"}, "--style is task or fiber, not \"thread\""},
-    {"a_time_without_a_unit", {"--idle-timeout", "30"}, "--idle-timeout takes a time, as 500ms, 30s or 2m, not \"30\""},
+    {"a_time_without_a_unit", {"--idle-timeout", "30"}, "--idle-timeout takes a time from 1ms to 1000000m, as 500ms, 30s or 2m, not \"30\""},
     {"no_connections_at_all", {"--max-connections", "0"}, "--max-connections takes a number from 1 to "},
     {"values_of_no_bytes", {"--max-value", "0"}, "--max-value takes a number from 1 to 536870912, not \"0\""},
     {"values_of_a_gigabyte", {"--max-value", "1073741824"}, "--max-value takes a number from 1 to 536870912"},
