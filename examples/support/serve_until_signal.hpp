@@ -21,6 +21,9 @@ class end_signal {
     asked_.reset();
   }
 
+  // Whether it has come: who drains may have something to say to its peers.
+  bool given() const noexcept { return !asked_; }
+
  private:
   std::optional<cordage::signal_set> asked_;
 };
