@@ -76,10 +76,10 @@ options parse(int argc, char** argv) {
   for (int found; (found = ::getopt_long(argc, argv, "", known, nullptr)) != -1;) {
     switch (found) {
       case pairs: chosen.contest.rounds = number_between(optarg, 21, 100'000); break;
-      case messages: chosen.contest.messages = number_between<std::uint64_t>(optarg, 1, 1'000'000'000); break;
+      case messages: chosen.contest.exchanges = number_between<std::uint64_t>(optarg, 1, 1'000'000'000); break;
       case connections: chosen.shape.connections = number_between(optarg, 1, 100'000); break;
       case bytes: chosen.shape.bytes = number_between<std::size_t>(optarg, 1, 1 << 26); break;
-      case quick: chosen.contest.rounds = 31, chosen.contest.messages = 3'000; break;
+      case quick: chosen.contest.rounds = 31, chosen.contest.exchanges = 3'000; break;
       case server: chosen.server = optarg; break;
       case peer: chosen.peer = optarg; break;
       case style: chosen.style = optarg; break;
@@ -176,7 +176,7 @@ int run(const options& chosen) {
   const std::vector<promising> who = entrants(chosen);
   std::printf("echo: %d connections, %zu bytes, %d rounds of %llu messages, all on CPU %d, peer %s, seed %llu\n\n",
               chosen.shape.connections, chosen.shape.bytes, chosen.contest.rounds,
-              static_cast<unsigned long long>(chosen.contest.messages), chosen.contest.cpu, who[0].server.name.c_str(),
+              static_cast<unsigned long long>(chosen.contest.exchanges), chosen.contest.cpu, who[0].server.name.c_str(),
               static_cast<unsigned long long>(chosen.contest.seed));
   std::fflush(stdout);
   bench::report report;

@@ -56,7 +56,7 @@ struct options {
       "usage: service_bench [options]\n"
       "  --only WHAT        http or resp\n"
       "  --rounds N         rounds, each with one sample of every server (101; at least 21)\n"
-      "  --requests N       requests per sample (10000)\n"
+      "  --requests N       requests per sample, of a pipeline 16 times as many (10000)\n"
       "  --connections N    connections of the load generator (64)\n"
       "  --quick            31 rounds of 3000 requests, about half a minute; later options refine it\n"
       "  --self-check       the others once more in place of ours: every ratio has to come out as 1\n"
@@ -79,9 +79,9 @@ options parse(int argc, char** argv) {
     switch (found) {
       case only: chosen.only = optarg; break;
       case rounds: chosen.contest.rounds = number_between(optarg, 21, 100'000); break;
-      case requests: chosen.contest.messages = number_between<std::uint64_t>(optarg, 1, 1'000'000'000); break;
+      case requests: chosen.contest.exchanges = number_between<std::uint64_t>(optarg, 1, 1'000'000'000); break;
       case connections: chosen.connections = number_between(optarg, 1, 4000); break;
-      case quick: chosen.contest.rounds = 31, chosen.contest.messages = 3'000; break;
+      case quick: chosen.contest.rounds = 31, chosen.contest.exchanges = 3'000; break;
       case self_check: chosen.self_check = true; break;
       case cpu: chosen.contest.cpu = number_between(optarg, 0, 1023); break;
       case seed: chosen.contest.seed = number_between<std::uint64_t>(optarg, 0, INT64_MAX); break;
@@ -278,7 +278,7 @@ int run(const options& chosen) {
   bench::raise_descriptor_limit();
   const programme all(chosen);
   std::printf("service: %d connections, %d rounds of %llu requests, all on CPU %d, seed %llu\n", chosen.connections,
-              chosen.contest.rounds, static_cast<unsigned long long>(chosen.contest.messages), chosen.contest.cpu,
+              chosen.contest.rounds, static_cast<unsigned long long>(chosen.contest.exchanges), chosen.contest.cpu,
               static_cast<unsigned long long>(chosen.contest.seed));
   for (const std::string& line : all.missing()) std::printf("left out: %s\n", line.c_str());
   std::printf("\n");

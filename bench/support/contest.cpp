@@ -16,12 +16,12 @@ contestant::contestant(const entrant& who, int cpu)
   counters = hardware_counters::of_process(server_.pid());
 }
 
-void contestant::sample(std::uint64_t messages) {
+void contestant::sample(std::uint64_t exchanges) {
   // The other servers have had the caches since our last turn.
-  load_.run(messages / 10 + 2 * load_.messages_at_once());
+  load_.run(exchanges / 10 + 2 * load_.connections());
   const auto counted_before = counters.read();
   const auto cpu_before = server_.cpu_time();
-  const load_report report = load_.run(messages);
+  const load_report report = load_.run(exchanges);
   const auto cpu = server_.cpu_time() - cpu_before;
   const auto counted = counters.read();
 
@@ -49,7 +49,7 @@ std::deque<contestant> hold_contest(std::span<const entrant> who, const contest_
   std::deque<contestant> all;
   for (const entrant& each : who) all.emplace_back(each, settings.cpu);
   shuffled_rounds(settings.rounds, all.size(), settings.seed,
-                  [&](std::size_t which) { all[which].sample(settings.messages); });
+                  [&](std::size_t which) { all[which].sample(settings.exchanges); });
   return all;
 }
 
@@ -66,9 +66,9 @@ void remark_user_shares(report& out, const std::deque<contestant>& all) {
 counted_calls count_calls(const entrant& who, const contest_settings& settings) {
   traced_server server = start_server<traced_server>(who.commands, settings.cpu);
   load_generator load = who.load(server.address());
-  load.run(2 * load.messages_at_once());
+  load.run(2 * load.connections());
   const system_call_counts before = server.mark();
-  const std::uint64_t messages = load.run(settings.messages).messages;
+  const std::uint64_t messages = load.run(settings.exchanges).messages;
   const system_call_counts during = server.mark() - before;
   return {static_cast<double>(during.total()) / static_cast<double>(messages), during.per_message(messages)};
 }

@@ -29,7 +29,7 @@ struct entrant {
 
 struct contest_settings {
   int rounds = 151;
-  std::uint64_t messages = 10'000;  // per sample
+  std::uint64_t exchanges = 10'000;  // per sample
   int cpu = 0;
   std::uint64_t seed = fresh_seed();
 };
@@ -39,7 +39,7 @@ class contestant {
  public:
   contestant(const entrant& who, int cpu);
 
-  void sample(std::uint64_t messages);
+  void sample(std::uint64_t exchanges);
 
   const std::string& name() const { return name_; }
 

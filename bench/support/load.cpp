@@ -64,10 +64,8 @@ void load_generator::connect(const endpoint& server, int connections, const std:
   }
 }
 
-load_report load_generator::run(std::uint64_t messages) {
+load_report load_generator::run(std::uint64_t exchanges) {
   latencies_ = {};
-  const std::uint64_t in_one = said_ ? said_->messages : 1;
-  const std::uint64_t exchanges = (messages + in_one - 1) / in_one;
   to_send_ = exchanges;
   const auto began = clock::now();
   for (std::size_t index = 0; index < connections_.size() && to_send_ > 0; ++index) begin_message(index, clock::now());
@@ -82,7 +80,8 @@ load_report load_generator::run(std::uint64_t messages) {
       if (events[i].events & ~EPOLLOUT) receive_some(events[i].data.u64);
     }
   }
-  return {exchanges * in_one, clock::now() - began, latencies_.percentile(0.50), latencies_.percentile(0.99)};
+  const std::uint64_t messages = exchanges * (said_ ? said_->messages : 1);
+  return {messages, clock::now() - began, latencies_.percentile(0.50), latencies_.percentile(0.99)};
 }
 
 void load_generator::begin_message(std::size_t index, clock::time_point now) {

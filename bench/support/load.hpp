@@ -27,7 +27,7 @@ struct load_shape {
 };
 
 struct load_report {
-  std::uint64_t messages = 0;
+  std::uint64_t messages = 0;  // as many as exchanges, but for pipelines: see exchange::messages
   std::chrono::nanoseconds wall{};
   std::chrono::nanoseconds p50{};
   std::chrono::nanoseconds p99{};
@@ -40,14 +40,13 @@ class load_generator {
   load_generator(const endpoint& server, load_shape shape);
   load_generator(const endpoint& server, int connections, exchange said);
 
-  // Sends this many messages over all connections together, rounded up to whole exchanges, and returns when the last
-  // answer has arrived, with nothing in flight; the report says how many they were. Throws if an answer is wrong, the
-  // server closes a connection, or nothing comes back for ten seconds. Warm up by calling it once and ignoring the
-  // report: then clocks can be read between the two calls.
-  load_report run(std::uint64_t messages);
+  // Has this many exchanges of a message and its answer over all connections together and returns when the last answer
+  // has arrived, with nothing in flight. Throws if an answer is wrong, the server closes a connection, or nothing comes
+  // back for ten seconds. Warm up by calling it once and ignoring the report: then clocks can be read between the two
+  // calls.
+  load_report run(std::uint64_t exchanges);
 
-  // How many messages they are if every connection speaks once.
-  std::uint64_t messages_at_once() const { return connections_.size() * (said_ ? said_->messages : 1); }
+  std::size_t connections() const { return connections_.size(); }
 
  private:
   using clock = std::chrono::steady_clock;

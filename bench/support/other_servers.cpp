@@ -21,7 +21,8 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
 
 // Connections are kept for as many requests as we like. What Debian's configuration says of sending files is kept.
 std::string nginx_configuration(const std::string& directory, std::uint16_t port, const std::string& body) {
-  std::string text = "daemon off; master_process off; pid " + directory + "/nginx.pid; error_log stderr warn;\n"
+  std::string text = "daemon off; master_process off; error_log stderr warn;\n"
+                     "pid " + directory + "/nginx." + std::to_string(port) + ".pid;\n"
                      "events { worker_connections 4096; }\n"
                      "http {\n"
                      "  access_log off; default_type text/plain; sendfile on; tcp_nopush on;\n"
