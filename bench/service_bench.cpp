@@ -45,7 +45,7 @@ const bounds against_redis{.gate = 0.8, .goal = 1.3, .what = wanted::more};
 constexpr std::uint64_t pipeline = 16;
 
 struct options {
-  bench::contest_settings contest{.rounds = 101};
+  bench::contest_settings contest{.rounds = 51};
   int connections = 64;
   std::string only;  // empty: everything
   bool self_check = false;
@@ -55,7 +55,7 @@ struct options {
   std::fputs(
       "usage: service_bench [options]\n"
       "  --only WHAT        http or resp\n"
-      "  --rounds N         rounds, each with one sample of every server (101; at least 21)\n"
+      "  --rounds N         rounds, each with one sample of every server (51; at least 21)\n"
       "  --requests N       requests per sample, of a pipeline 16 times as many (10000)\n"
       "  --connections N    connections of the load generator (64)\n"
       "  --quick            31 rounds of 3000 requests, about half a minute; later options refine it\n"
@@ -117,7 +117,9 @@ const std::string resp_ok = "+OK\r\n";
 const std::string resp_value = "$3\r\nabc\r\n";
 
 bench::exchange repeated(const std::string& request, const std::string& answer, std::uint64_t times) {
-  bench::exchange all{.request = {}, .beginning = {}, .ending = {}, .answer_bytes = times * answer.size(), .messages = times};
+  bench::exchange all;
+  all.answer_bytes = times * answer.size();
+  all.messages = times;
   for (std::uint64_t i = 0; i < times; ++i) all.request += request, all.beginning += answer;
   return all;
 }
@@ -164,7 +166,7 @@ class programme {
 
   void add_http() {
     match hello_world{.title = "HTTP, GET of 12 bytes", .rivals = {}, .ours = our("http_server", get_root)};
-    if (const auto program = installed("nginx", "nginx-light")) {
+    if (const auto program = installed("nginx", "nginx")) {
       const bench::server_commands nginx = bench::nginx(*program, directory_, hello);
       hello_world.rivals.push_back({make("nginx", nginx, get_root), against_nginx});
       hello_world.rivals.push_back({make("nginx, a file", nginx, get_file), {}});
@@ -283,6 +285,7 @@ int run(const options& chosen) {
   for (const std::string& line : all.missing()) std::printf("left out: %s\n", line.c_str());
   std::printf("\n");
   std::fflush(stdout);
+  if (all.matches().empty()) throw std::runtime_error("nothing is left to compare");
   bench::report report;
   for (const match& each : all.matches()) hold(report, each, chosen);
   report.print(stdout);

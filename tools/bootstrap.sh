@@ -16,6 +16,9 @@ want() {  # want PACKAGE REASON
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# What a user may start, although it is in the PATH of root only.
+has_in_sbin() { has "$1" || [[ -x /usr/sbin/$1 || -x /usr/local/sbin/$1 ]]; }
+
 has_new_cmake() {
   local version
   version=$(cmake --version 2>/dev/null) || return 1
@@ -79,6 +82,11 @@ need_bench() {
   has valgrind || want valgrind "the benchmarks count instructions with it"
   [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want libboost-context-dev "stacks are compared with Boost's"
   [[ -e /usr/include/boost/fiber/buffered_channel.hpp ]] || want libboost-fiber-dev "channels are compared with Boost's"
+  # Where systemd runs, Debian starts the next two as services as well; the benchmark starts its own, on other ports.
+  has_in_sbin nginx || want nginx "the HTTP server is compared with it; \`systemctl disable --now nginx\` ends its service"
+  has redis-server || want redis-server "the RESP server is compared with it; \`systemctl disable --now redis\` ends its service"
+  [[ -e /usr/include/asio.hpp ]] || want libasio-dev "the HTTP server is compared with one that is written with it"
+  [[ -e /usr/share/llhttp/llhttp.c ]] || want node-llhttp "the HTTP server, ours and asio's, parses with it"
 }
 
 # Both compilers, and a linker that reads what clang writes with -flto.

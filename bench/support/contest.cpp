@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdio>
+#include <exception>
+#include <stdexcept>
 #include <system_error>
 
 #include "support/system_calls.hpp"
@@ -45,11 +47,25 @@ std::string contestant::user_share() const {
   return text.data();
 }
 
+namespace {
+
+// What goes wrong is told with the name of the server that it went wrong with.
+void naming(const std::string& server, const std::function<void()>& attempt) {
+  try {
+    attempt();
+  } catch (const std::exception& failure) {
+    throw std::runtime_error(server + ": " + failure.what());
+  }
+}
+
+}  // namespace
+
 std::deque<contestant> hold_contest(std::span<const entrant> who, const contest_settings& settings) {
   std::deque<contestant> all;
-  for (const entrant& each : who) all.emplace_back(each, settings.cpu);
-  shuffled_rounds(settings.rounds, all.size(), settings.seed,
-                  [&](std::size_t which) { all[which].sample(settings.exchanges); });
+  for (const entrant& each : who) naming(each.name, [&] { all.emplace_back(each, settings.cpu); });
+  shuffled_rounds(settings.rounds, all.size(), settings.seed, [&](std::size_t which) {
+    naming(who[which].name, [&] { all[which].sample(settings.exchanges); });
+  });
   return all;
 }
 
