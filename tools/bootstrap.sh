@@ -60,6 +60,7 @@ need_test() {
   has socat || want socat "the system tests talk to the examples with it"
   has_cares || want libc-ares-dev "an example awaits its callbacks, and is tested"
   has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
+  { has redis-cli && has redis-benchmark; } || want redis-tools "resp_server is tested with redis' own clients"
 }
 
 need_gcc() {
@@ -82,11 +83,12 @@ need_bench() {
   has valgrind || want valgrind "the benchmarks count instructions with it"
   [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want libboost-context-dev "stacks are compared with Boost's"
   [[ -e /usr/include/boost/fiber/buffered_channel.hpp ]] || want libboost-fiber-dev "channels are compared with Boost's"
-  # Where systemd runs, Debian starts the next two as services as well; the benchmark starts its own, on other ports.
-  has_in_sbin nginx || want nginx "the HTTP server is compared with it; \`systemctl disable --now nginx\` ends its service"
-  has redis-server || want redis-server "the RESP server is compared with it; \`systemctl disable --now redis\` ends its service"
-  [[ -e /usr/include/asio.hpp ]] || want libasio-dev "the HTTP server is compared with one that is written with it"
-  [[ -e /usr/share/llhttp/llhttp.c ]] || want node-llhttp "the HTTP server, ours and asio's, parses with it"
+  # Where systemd runs, these two packages start a service each, on port 80 and on 127.0.0.1:6379. The benchmark does not
+  # use them: it starts servers of its own.
+  has_in_sbin nginx || want nginx "http_server is compared with it; disable its service if you do not want one"
+  has redis-server || want redis-server "resp_server is compared with it; disable its service if you do not want one"
+  [[ -e /usr/include/asio.hpp ]] || want libasio-dev "http_server is compared with the same server on asio"
+  [[ -e /usr/share/llhttp/llhttp.c ]] || want node-llhttp "http_server, and what it is compared with, parses with it"
 }
 
 # Both compilers, and a linker that reads what clang writes with -flto.

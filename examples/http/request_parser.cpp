@@ -117,7 +117,7 @@ void request_parser::drop_what_is_parsed() noexcept {
 
 std::span<std::byte> request_parser::room() {
   if (whole_) forget_request();
-  if (begin_ == filled_) begin_ = parsed_ = filled_ = 0;
+  if (begin_ == filled_ || ended_) begin_ = parsed_ = filled_ = 0;
   if (filled_ == 0 && capacity_ > large_buffer) {
     move_to(std::make_unique_for_overwrite<char[]>(small_buffer), small_buffer);
   } else if (filled_ == capacity_) {

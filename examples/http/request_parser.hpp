@@ -34,10 +34,10 @@ struct field {
 
 // The views lead into the parser's buffer.
 struct request {
-  std::string_view method;
-  std::string_view target;
-  std::string_view body;
-  std::vector<field> fields;
+  std::string_view method = {};
+  std::string_view target = {};
+  std::string_view body = {};
+  std::vector<field> fields = {};
   bool keep_alive = false;       // more requests may follow on this connection
   bool is_http_1_0 = false;
 };
@@ -59,7 +59,7 @@ class request_parser {
   bool takes_continue() noexcept;
 
   // Something has arrived that is not part of a request that next has given.
-  bool has_rest() const noexcept { return parsed_ != filled_ || (!whole_ && begin_ != filled_); }
+  bool has_rest() const noexcept { return !ended_ && (whole_ ? parsed_ : begin_) != filled_; }
 
   // Where to put what arrives, after next has given null: at least one byte.
   std::span<std::byte> room();

@@ -13,7 +13,7 @@ namespace http {
 
 struct response {
   int status = 200;
-  std::string body;
+  std::string body = {};
   std::string_view type = "text/plain";
   std::string_view fields = {};  // further ones, each with its end of line
 };

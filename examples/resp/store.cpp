@@ -36,12 +36,12 @@ void store::clear() {
 
 // [expire]
 void store::change_deadline(entries::value_type& of, time_point deadline) {
-  auto& [key, entry] = of;
-  if (entry.deadline == deadline) return;
+  auto& [key, its] = of;
+  if (its.deadline == deadline) return;
   const time_point first = first_deadline();
-  if (entry.deadline != never) deadlines_.erase({entry.deadline, &key});
+  if (its.deadline != never) deadlines_.erase({its.deadline, &key});
   if (deadline != never) deadlines_.emplace(deadline, &key);
-  entry.deadline = deadline;
+  its.deadline = deadline;
   if (first_deadline() != first) first_deadline_changed_.set();
 }
 
