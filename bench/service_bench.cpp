@@ -1,5 +1,5 @@
-// The benchmark of the servers among the examples: how many requests they answer per second of their CPU's time, against
-// servers that everybody knows.
+// The benchmark of the servers among the examples: how many requests they answer per second of CPU time, against servers
+// that everybody knows.
 //
 // How servers are measured against each other stands in support/contest.hpp. A ratio is ours to theirs, so more than 1
 // is better than theirs. Answers are checked: those in RESP to the last byte, those in HTTP in their length, their
@@ -174,6 +174,8 @@ class programme {
     const std::string asio = bench::program_directory() + "/asio_http";
     if (built(asio, "libasio-dev and node-llhttp"))
       hello_world.rivals.push_back({make("asio", bench::always({asio, "0"}), get_root), against_asio});
+    const std::string floor = bench::program_directory() + "/raw_answer";
+    hello_world.rivals.push_back({make("what parses nothing", bench::always({floor, "0"}), get_root), {}});
     add(std::move(hello_world));
   }
 

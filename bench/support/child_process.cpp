@@ -111,7 +111,8 @@ std::string said_so_far(const child_process& child) {
   return text;
 }
 
-endpoint try_until_it_accepts(const child_process& child, const server_command& how, steady_clock::time_point deadline) {
+endpoint try_until_it_accepts(const child_process& child, const server_command& how,
+                              steady_clock::time_point deadline) {
   const endpoint address{"127.0.0.1", how.port};
   while (steady_clock::now() < deadline && !has_ended(child)) {
     try {

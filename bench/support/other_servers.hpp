@@ -14,7 +14,8 @@ namespace bench {
 // The path of an installed program, also of one that only root's PATH has.
 std::optional<std::string> find_program(std::string_view name);
 
-// Made under the system's directory for such, and removed with all that is in it; a benchmark that is interrupted leaves it.
+// Made under the system's directory for such, and removed with all that is in it. A benchmark that is interrupted leaves
+// it behind.
 class temporary_directory {
  public:
   temporary_directory();
