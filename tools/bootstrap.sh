@@ -45,6 +45,14 @@ has_cares() {
   return 1
 }
 
+has_llhttp() {
+  local directory
+  for directory in /usr/share /usr/local/share; do
+    if [[ -e $directory/llhttp/llhttp.c ]]; then return; fi
+  done
+  return 1
+}
+
 has_openbsd_netcat() { has nc.openbsd || [[ $(nc -h 2>&1) == *-N* ]]; }
 
 need_build() {
@@ -59,6 +67,9 @@ need_test() {
   has gdb || want gdb "what a debugger sees of fibers and tasks is tested, too"
   has socat || want socat "the system tests talk to the examples with it"
   has_cares || want libc-ares-dev "an example awaits its callbacks, and is tested"
+  has_llhttp || want node-llhttp "an example speaks HTTP by its parser, and is tested and fuzzed"
+  has curl || want curl "the HTTP example is asked by it"
+  has wrk || want wrk "the HTTP example is loaded by it"
   has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
   { has redis-cli && has redis-benchmark; } || want redis-tools "resp_server is tested with redis' own clients"
 }
