@@ -23,6 +23,7 @@ class conversation {
   std::span<std::byte> room() { return std::as_writable_bytes(parser_.room()); }
   void arrived(std::size_t count) noexcept { parser_.arrived(count); }
 
+  // [execute]
   // Executes what is complete of what has arrived, or as much of it as gives replies for one write. False where there
   // is nothing left to reply to.
   bool execute() {
@@ -40,6 +41,7 @@ class conversation {
     }
     return !replies_.text().empty();
   }
+  // [/execute]
 
   std::span<const std::byte> replies() const noexcept { return std::as_bytes(std::span(replies_.text())); }
 
