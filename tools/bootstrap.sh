@@ -99,7 +99,7 @@ need_bench() {
   has_in_sbin nginx || want nginx "http_server is compared with it; disable its service if you do not want one"
   has redis-server || want redis-server "resp_server is compared with it; disable its service if you do not want one"
   [[ -e /usr/include/asio.hpp ]] || want libasio-dev "http_server is compared with the same server on asio"
-  [[ -e /usr/share/llhttp/llhttp.c ]] || want node-llhttp "http_server, and what it is compared with, parses with it"
+  has_llhttp || want node-llhttp "http_server, and what it is compared with, parses with it"
 }
 
 # Both compilers, and a linker that reads what clang writes with -flto.
