@@ -16,6 +16,9 @@ want() {  # want PACKAGE REASON
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# What a user may start, although it is in the PATH of root only.
+has_in_sbin() { has "$1" || [[ -x /usr/sbin/$1 || -x /usr/local/sbin/$1 ]]; }
+
 has_new_cmake() {
   local version
   version=$(cmake --version 2>/dev/null) || return 1
@@ -90,11 +93,15 @@ need_sanitizers() {
 }
 
 need_bench() {
-  # Where systemd runs, the package starts a service, which listens on 127.0.0.1:6379.
-  has redis-server || want redis-server "resp_server is compared with it; disable its service if you do not want one"
   has valgrind || want valgrind "the benchmarks count instructions with it"
   [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want libboost-context-dev "stacks are compared with Boost's"
   [[ -e /usr/include/boost/fiber/buffered_channel.hpp ]] || want libboost-fiber-dev "channels are compared with Boost's"
+  # Where systemd runs, these two packages start a service each, on port 80 and on 127.0.0.1:6379. The benchmark does not
+  # use them: it starts servers of its own.
+  has_in_sbin nginx || want nginx "http_server is compared with it; disable its service if you do not want one"
+  has redis-server || want redis-server "resp_server is compared with it; disable its service if you do not want one"
+  [[ -e /usr/include/asio.hpp ]] || want libasio-dev "http_server is compared with the same server on asio"
+  has_llhttp || want node-llhttp "http_server, and what it is compared with, parses with it"
 }
 
 # Both compilers, and a linker that reads what clang writes with -flto.

@@ -13,6 +13,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 #include "support/failure.hpp"
@@ -97,6 +98,35 @@ std::optional<std::string> read_line(int fd, steady_clock::time_point deadline) 
   }
 }
 
+bool has_ended(const child_process& child) {
+  pollfd output{child.standard_output.get(), 0, 0};
+  return ::poll(&output, 1, 0) > 0 && output.revents & POLLHUP;
+}
+
+std::string said_so_far(const child_process& child) {
+  std::string text(4096, '\0');
+  pollfd output{child.standard_output.get(), POLLIN, 0};
+  const ssize_t size = ::poll(&output, 1, 0) > 0 ? ::read(output.fd, text.data(), text.size()) : 0;
+  text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return text;
+}
+
+endpoint try_until_it_accepts(const child_process& child, const server_command& how,
+                              steady_clock::time_point deadline) {
+  const endpoint address{"127.0.0.1", how.port};
+  while (steady_clock::now() < deadline && !has_ended(child)) {
+    try {
+      connect_to(address);
+      return address;
+    } catch (const std::system_error& refused) {
+      if (refused.code() != std::errc::connection_refused) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+  throw did_not_listen(how.command[0] + " does not listen on port " + std::to_string(how.port) + ". It says: " +
+                       said_so_far(child));
+}
+
 bool reaped(pid_t pid, int options) {
   pid_t result;
   do {
@@ -106,6 +136,10 @@ bool reaped(pid_t pid, int options) {
 }
 
 }  // namespace
+
+server_commands always(command_line command) {
+  return [command = std::move(command)] { return server_command{command}; };
+}
 
 child_process start_child(const command_line& command, int cpu, tracing traced) {
   std::vector<char*> arguments;
@@ -131,11 +165,13 @@ child_process start_child(const command_line& command, int cpu, tracing traced) 
   return {pid, std::move(output.read)};
 }
 
-endpoint read_listening_line(const child_process& child, std::chrono::milliseconds timeout) {
+endpoint wait_until_listening(const child_process& child, const server_command& how,
+                              std::chrono::milliseconds timeout) {
   const auto deadline = steady_clock::now() + timeout;
+  if (how.port != 0) return try_until_it_accepts(child, how, deadline);
   while (const auto line = read_line(child.standard_output.get(), deadline))
     if (const auto address = parse_listening_line(*line)) return *address;
-  throw std::runtime_error("a server did not print `listening on HOST:PORT`");
+  throw did_not_listen(how.command[0] + " did not print `listening on HOST:PORT`");
 }
 
 void end_child(pid_t pid) {

@@ -1,9 +1,6 @@
 #include "support/load.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -12,6 +9,8 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "support/failure.hpp"
 
@@ -20,22 +19,6 @@ namespace {
 
 constexpr int batch_size = 256;
 constexpr int patience_ms = 10'000;
-
-descriptor connect_to(const endpoint& server) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(server.port);
-  if (::inet_pton(AF_INET, server.host.c_str(), &address.sin_addr) != 1)
-    throw std::runtime_error("not a numeric IPv4 address: " + server.host);
-  descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) throw_errno("socket");
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    throw_errno("connect to " + server.host + ":" + std::to_string(server.port));
-  const int on = 1;
-  if (::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) throw_errno("TCP_NODELAY");
-  if (::fcntl(socket.get(), F_SETFL, O_NONBLOCK) != 0) throw_errno("O_NONBLOCK");
-  return socket;
-}
 
 // SplitMix64 (Steele, Lea, Flood, 2014) started from the connection and the sequence number: cheap, and any two
 // messages differ in nearly every byte.
@@ -57,22 +40,33 @@ void fill(std::vector<std::byte>& message, std::uint64_t connection, std::uint64
 
 }  // namespace
 
-load_generator::load_generator(const endpoint& server, load_shape shape)
-    : shape_(shape), epoll_(::epoll_create1(EPOLL_CLOEXEC)), arrived_(shape.bytes + 1) {
+load_generator::load_generator(const endpoint& server, load_shape shape) : arrived_(shape.bytes + 1) {
+  connect(server, shape.connections, std::vector<std::byte>(shape.bytes));
+}
+
+load_generator::load_generator(const endpoint& server, int connections, exchange said)
+    : said_(std::move(said)), arrived_(said_->answer_bytes + 1) {
+  const auto* request = reinterpret_cast<const std::byte*>(said_->request.data());
+  connect(server, connections, std::vector<std::byte>(request, request + said_->request.size()));
+}
+
+void load_generator::connect(const endpoint& server, int connections, const std::vector<std::byte>& message) {
+  epoll_ = descriptor(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) throw_errno("epoll_create1");
-  connections_.resize(static_cast<std::size_t>(shape.connections));
+  connections_.resize(static_cast<std::size_t>(connections));
   for (std::size_t index = 0; index < connections_.size(); ++index) {
-    connections_[index].socket = connect_to(server);
-    connections_[index].message.resize(shape.bytes);
+    connection& peer = connections_[index];
+    peer.socket = connect_to(server);
+    peer.message = message;
+    if (::fcntl(peer.socket.get(), F_SETFL, O_NONBLOCK) != 0) throw_errno("O_NONBLOCK");
     epoll_event event{EPOLLIN, {.u64 = index}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connections_[index].socket.get(), &event) != 0)
-      throw_errno("epoll_ctl");
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, peer.socket.get(), &event) != 0) throw_errno("epoll_ctl");
   }
 }
 
-load_report load_generator::run(std::uint64_t messages) {
+load_report load_generator::run(std::uint64_t exchanges) {
   latencies_ = {};
-  to_send_ = messages;
+  to_send_ = exchanges;
   const auto began = clock::now();
   for (std::size_t index = 0; index < connections_.size() && to_send_ > 0; ++index) begin_message(index, clock::now());
   std::array<epoll_event, batch_size> events;
@@ -80,12 +74,13 @@ load_report load_generator::run(std::uint64_t messages) {
     const int count = ::epoll_wait(epoll_.get(), events.data(), batch_size, patience_ms);
     if (count < 0 && errno != EINTR) throw_errno("epoll_wait");
     if (count == 0)
-      throw std::runtime_error("no echo for ten seconds; messages missing: " + std::to_string(in_flight_));
+      throw std::runtime_error("no answer for ten seconds; missing: " + std::to_string(in_flight_));
     for (int i = 0; i < count; ++i) {
       if (events[i].events & EPOLLOUT) send_more(events[i].data.u64);
       if (events[i].events & ~EPOLLOUT) receive_some(events[i].data.u64);
     }
   }
+  const std::uint64_t messages = exchanges * (said_ ? said_->messages : 1);
   return {messages, clock::now() - began, latencies_.percentile(0.50), latencies_.percentile(0.99)};
 }
 
@@ -93,7 +88,8 @@ void load_generator::begin_message(std::size_t index, clock::time_point now) {
   connection& peer = connections_[index];
   --to_send_;
   ++in_flight_;
-  fill(peer.message, index, ++peer.sequence);
+  ++peer.sequence;
+  if (!said_) fill(peer.message, index, peer.sequence);
   peer.sent = peer.received = 0;
   peer.began = now;
   send_more(index);
@@ -114,23 +110,36 @@ void load_generator::send_more(std::size_t index) {
 
 void load_generator::receive_some(std::size_t index) {
   connection& peer = connections_[index];
-  const std::size_t missing = peer.message.size() - peer.received;
+  const std::size_t answer = arrived_.size() - 1;
+  const std::size_t missing = answer - peer.received;
   const ssize_t received = ::recv(peer.socket.get(), arrived_.data(), missing + 1, 0);
   if (received < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (received < 0) throw_errno("recv on connection " + std::to_string(index));
   if (received == 0) throw_about(index, peer.sequence, "the server closed the connection");
   const auto size = static_cast<std::size_t>(received);
-  if (peer.received + size > peer.sent) throw_about(index, peer.sequence, "more bytes came back than were sent");
-  if (std::memcmp(arrived_.data(), peer.message.data() + peer.received, size) != 0)
-    throw_about(index, peer.sequence, "the echo differs from what was sent");
+  check(index, size);
   peer.received += size;
-  if (peer.received < peer.message.size()) return;
+  if (peer.received < answer) return;
 
   // One reading of the clock serves as the end of this message and the beginning of the next.
   const auto now = clock::now();
   latencies_.record(now - peer.began);
   --in_flight_;
   if (to_send_ > 0) begin_message(index, now);
+}
+
+// What arrived continues the answer as it has to.
+void load_generator::check(std::size_t index, std::size_t size) const {
+  const connection& peer = connections_[index];
+  if (said_) {
+    if (size > said_->answer_bytes - peer.received) throw_about(index, peer.sequence, "the answer is too long");
+    if (!said_->accepts({reinterpret_cast<const char*>(arrived_.data()), size}, peer.received))
+      throw_about(index, peer.sequence, "the answer is not what was expected");
+    return;
+  }
+  if (peer.received + size > peer.sent) throw_about(index, peer.sequence, "more bytes came back than were sent");
+  if (std::memcmp(arrived_.data(), peer.message.data() + peer.received, size) != 0)
+    throw_about(index, peer.sequence, "the echo differs from what was sent");
 }
 
 void load_generator::watch(std::size_t index, bool for_room) {

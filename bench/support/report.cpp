@@ -25,13 +25,13 @@ std::string ratio_text(const estimate& ratio) {
   return number(ratio.median) + " [" + number(ratio.low) + ", " + number(ratio.high) + "]";
 }
 
-std::string bound_text(double bound) {
+std::string bound_text(double bound, wanted what) {
   std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "<= %.4g", bound);
+  std::snprintf(text.data(), text.size(), "%s %.4g", what == wanted::less ? "<=" : ">=", bound);
   return text.data();
 }
 
-const char* verdict(double judged, double bound) { return judged <= bound ? "met" : "missed"; }
+bool is_met(double judged, double bound, wanted what) { return what == wanted::less ? judged <= bound : judged >= bound; }
 
 using widths = std::array<std::size_t, full_row>;
 
@@ -67,10 +67,10 @@ void report::value(std::string row, double ours, std::optional<double> peer, bou
 
 void report::judge(cells& row, double judged, bounds limits) {
   for (const auto& bound : {limits.gate, limits.goal}) {
-    row.push_back(bound ? bound_text(*bound) : "");
-    row.push_back(bound ? verdict(judged, *bound) : "");
+    row.push_back(bound ? bound_text(*bound, limits.what) : "");
+    row.push_back(!bound ? "" : is_met(judged, *bound, limits.what) ? "met" : "missed");
   }
-  if (limits.gate && !(judged <= *limits.gate)) missed_a_gate_ = true;
+  if (limits.gate && !is_met(judged, *limits.gate, limits.what)) missed_a_gate_ = true;
   rows_.push_back(std::move(row));
 }
 

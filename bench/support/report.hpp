@@ -1,7 +1,8 @@
 // What a benchmark prints, and whether the program may exit with 0.
 //
-// Everything reported here is a cost, so smaller is better and every bound is an upper one. A *gate* is a promise: one
-// that is missed makes the program exit with 1. A *goal* is what we would like: it is only reported.
+// What is reported here is a cost, so smaller is better and a bound is an upper one, unless it says that more is wanted.
+// A *gate* is a promise: one that is missed makes the program exit with 1. A *goal* is what we would like: it is only
+// reported.
 #pragma once
 
 #include <cstdio>
@@ -15,9 +16,12 @@
 
 namespace bench {
 
+enum class wanted { less, more };
+
 struct bounds {
   std::optional<double> gate;
   std::optional<double> goal;
+  wanted what = wanted::less;
 };
 
 class report {

@@ -21,9 +21,9 @@ std::chrono::nanoseconds from_ticks(long ticks) {
 
 }  // namespace
 
-server_process::server_process(const command_line& command, int cpu) : child_(start_child(command, cpu)) {
+server_process::server_process(const server_command& how, int cpu) : child_(start_child(how.command, cpu)) {
   try {
-    address_ = read_listening_line(child_, time_to_listen);
+    address_ = wait_until_listening(child_, how, time_to_listen);
     if (const int error = ::clock_getcpuclockid(child_.pid, &clock_)) throw_errno("clock_getcpuclockid", error);
   } catch (...) {
     end_child(child_.pid);

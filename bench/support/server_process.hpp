@@ -20,7 +20,7 @@ struct cpu_split {
 class server_process {
  public:
   // Starts the server and waits until it listens.
-  server_process(const command_line& command, int cpu);
+  server_process(const server_command& how, int cpu);
   server_process(server_process&& other) noexcept;
   server_process& operator=(server_process&&) = delete;
   // Ends the server with SIGTERM and reaps it.

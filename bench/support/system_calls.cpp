@@ -73,17 +73,17 @@ std::string system_call_counts::per_message(std::uint64_t messages) const {
   return text;
 }
 
-traced_server::traced_server(const command_line& command, int cpu) {
+traced_server::traced_server(const server_command& how, int cpu) {
   std::promise<child_process> started;
   std::promise<void> ended;
   auto child = started.get_future();
   ended_ = ended.get_future();
-  tracer_ = std::thread([this, command, cpu, started = std::move(started), ended = std::move(ended)]() mutable {
+  tracer_ = std::thread([this, command = how.command, cpu, started = std::move(started), ended = std::move(ended)]() mutable {
     trace(command, cpu, std::move(started), std::move(ended));
   });
   try {
     child_ = child.get();
-    address_ = read_listening_line(child_, time_to_listen);
+    address_ = wait_until_listening(child_, how, time_to_listen);
   } catch (...) {
     end();
     throw;

@@ -33,7 +33,7 @@ struct system_call_counts {
 class traced_server {
  public:
   // Starts the server under a tracer and waits until it listens. Throws if tracing is not permitted.
-  traced_server(const command_line& command, int cpu);
+  traced_server(const server_command& how, int cpu);
   traced_server(const traced_server&) = delete;
   // Ends the server; the tracer reaps it.
   ~traced_server();
