@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <expected>
 #include <limits>
 #include <optional>
 #include <span>
@@ -122,7 +123,7 @@ received attempt(const cordage::endpoint& server, const std::string& path, const
   try {
     return download(server, path, waits);
   } catch (const std::system_error& failed) {
-    return cordage::unexpected(failed.code());
+    return std::unexpected(failed.code());
   }
 }
 
@@ -237,7 +238,7 @@ received download_fiber(const cordage::endpoint& server, const std::string& path
 // [mirrors]
 struct answer {
   cordage::tcp::stream from;
-  std::size_t bytes;         // that have arrived already
+  std::size_t bytes;                         // that have arrived already
 };
 
 cordage::async<answer> first_bytes(const cordage::endpoint& mirror, const std::string& path) {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -62,7 +63,17 @@ class request {
     send("HTTP/1.0 200 OK\r\n\r\n" + std::string(body, 'x'));
     peer_.close();
   }
-  void close() { peer_.close(); }
+  // Returns when the system on the other side knows.
+  void close() {
+    ::shutdown(peer_.get(), SHUT_WR);
+    eventually("the end of the stream arrives", [this] {
+      tcp_info info{};
+      socklen_t size = sizeof info;
+      if (::getsockopt(peer_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) fail_with_errno("TCP_INFO");
+      return info.tcpi_state != TCP_FIN_WAIT1;
+    });
+    peer_.close();
+  }
   void reset() {
     const linger at_once{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(peer_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
