@@ -19,6 +19,7 @@
 #include <cstring>
 #include <ctime>
 #include <expected>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
@@ -273,6 +274,15 @@ cordage::async<std::size_t> download_from_any(const std::vector<cordage::endpoin
 // [/mirrors]
 
 // [strands]
+cordage::async<std::size_t> fetch_task(const options& asked, const std::string& path) {
+  const bool races = asked.servers.size() > 1;
+  return races ? download_from_any(asked.servers, path) : download_task(asked.servers.front(), path);
+}
+received fetch_fiber(const options& asked, const std::string& path) {
+  if (asked.servers.size() > 1) return cordage::await(download_from_any(asked.servers, path));
+  return download_fiber(asked.servers.front(), path);
+}
+
 template <class Download>
 cordage::async<std::size_t> in_time(std::chrono::milliseconds timeout, Download download) {
   co_return co_await cordage::with_timeout(timeout, std::move(download));
@@ -281,12 +291,10 @@ cordage::async<std::size_t> in_time(std::chrono::milliseconds timeout, Download 
 cordage::task<std::vector<received>> all_at_once(const options& asked) {
   std::vector<cordage::async<std::size_t>> all;
   for (const std::string& path : asked.paths) {
-    if (asked.servers.size() > 1) {
-      all.push_back(in_time(asked.timeout, download_from_any(asked.servers, path)));
-    } else if (asked.style == support::style::fiber) {
-      all.push_back(in_time(asked.timeout, cordage::fiber{download_fiber, asked.servers.front(), path}));
+    if (asked.style == support::style::fiber) {
+      all.push_back(in_time(asked.timeout, cordage::fiber{fetch_fiber, std::cref(asked), std::cref(path)}));
     } else {
-      all.push_back(in_time(asked.timeout, download_task(asked.servers.front(), path)));
+      all.push_back(in_time(asked.timeout, fetch_task(asked, path)));
     }
   }
   co_return co_await cordage::when_all(std::move(all));
