@@ -18,6 +18,8 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <expected>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
@@ -122,7 +124,7 @@ received attempt(const cordage::endpoint& server, const std::string& path, const
   try {
     return download(server, path, waits);
   } catch (const std::system_error& failed) {
-    return cordage::unexpected(failed.code());
+    return std::unexpected(failed.code());
   }
 }
 
@@ -237,7 +239,7 @@ received download_fiber(const cordage::endpoint& server, const std::string& path
 // [mirrors]
 struct answer {
   cordage::tcp::stream from;
-  std::size_t bytes;         // that have arrived already
+  std::size_t bytes;                         // that have arrived already
 };
 
 cordage::async<answer> first_bytes(const cordage::endpoint& mirror, const std::string& path) {
@@ -272,6 +274,15 @@ cordage::async<std::size_t> download_from_any(const std::vector<cordage::endpoin
 // [/mirrors]
 
 // [strands]
+cordage::async<std::size_t> fetch_task(const options& asked, const std::string& path) {
+  const bool races = asked.servers.size() > 1;
+  return races ? download_from_any(asked.servers, path) : download_task(asked.servers.front(), path);
+}
+received fetch_fiber(const options& asked, const std::string& path) {
+  if (asked.servers.size() > 1) return cordage::await(download_from_any(asked.servers, path));
+  return download_fiber(asked.servers.front(), path);
+}
+
 template <class Download>
 cordage::async<std::size_t> in_time(std::chrono::milliseconds timeout, Download download) {
   co_return co_await cordage::with_timeout(timeout, std::move(download));
@@ -280,12 +291,10 @@ cordage::async<std::size_t> in_time(std::chrono::milliseconds timeout, Download 
 cordage::task<std::vector<received>> all_at_once(const options& asked) {
   std::vector<cordage::async<std::size_t>> all;
   for (const std::string& path : asked.paths) {
-    if (asked.servers.size() > 1) {
-      all.push_back(in_time(asked.timeout, download_from_any(asked.servers, path)));
-    } else if (asked.style == support::style::fiber) {
-      all.push_back(in_time(asked.timeout, cordage::fiber{download_fiber, asked.servers.front(), path}));
+    if (asked.style == support::style::fiber) {
+      all.push_back(in_time(asked.timeout, cordage::fiber{fetch_fiber, std::cref(asked), std::cref(path)}));
     } else {
-      all.push_back(in_time(asked.timeout, download_task(asked.servers.front(), path)));
+      all.push_back(in_time(asked.timeout, fetch_task(asked, path)));
     }
   }
   co_return co_await cordage::when_all(std::move(all));
