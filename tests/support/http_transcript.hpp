@@ -35,6 +35,17 @@ inline void check_limits(const http::request& asked, const http::limits& most) {
   require(asked.body.size() <= most.body, "a body is longer than the limit");
 }
 
+// After a refusal it takes anything, makes nothing of it, and keeps nothing.
+inline void check_end(http::request_parser& parser, const http::limits& most) {
+  for (int i = 0; i < 3; ++i) {
+    const auto room = parser.room();
+    check_limits(parser, most);
+    require(!room.empty(), "there is no room after a refusal");
+    parser.received(room.size());
+    require(parser.next() == nullptr, "a request comes after a refusal");
+  }
+}
+
 // Each piece is as long as next_piece() says, which is at least 1; on_request is called with each request.
 template <class NextPiece, class OnRequest>
 std::string transcript(const http::limits& most, std::string_view bytes, NextPiece&& next_piece, OnRequest&& on_request) {
@@ -46,7 +57,10 @@ std::string transcript(const http::limits& most, std::string_view bytes, NextPie
       text += described(*asked);
       on_request(*asked);
     }
-    if (parser.refusal() != 0) return text + "refused with " + std::to_string(parser.refusal()) + '\n';
+    if (parser.refusal() != 0) {
+      check_end(parser, most);
+      return text + "refused with " + std::to_string(parser.refusal()) + '\n';
+    }
     if (bytes.empty()) break;
     const auto room = parser.room();
     check_limits(parser, most);

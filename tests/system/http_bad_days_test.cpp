@@ -1,6 +1,7 @@
 // examples/http_server: limits, times that run out, peers that do not behave, and its end.
 #include <poll.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <string>
@@ -92,6 +93,17 @@ TEST_P(http_time, of_a_request_that_arrives_in_one_piece_is_not_taken) {
   start({"--request-timeout", "1ms"});
   http_client peer(*server_);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(peer.ask(get("/")).status, 200);
+}
+
+// The second half of each arrives together with the first half of the next, for longer than any one of them may take.
+TEST_P(http_time, of_a_request_begins_with_its_own_first_byte) {
+  start({"--request-timeout", "2s"});
+  http_client peer(*server_);
+  const std::string request = get("/");
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(2500);
+  for (peer.send_all(request.substr(0, 10)); std::chrono::steady_clock::now() < end;) {
+    ASSERT_EQ(peer.ask(request.substr(10) + request.substr(0, 10)).status, 200);
+  }
 }
 
 TEST_P(http_time, of_a_peer_that_asks_nothing_runs_out) {
@@ -223,7 +235,7 @@ TEST_P(http_drain, answers_requests_that_had_arrived) {
 
 // Where the wait is over before the server has begun to drain, it tries with a longer one.
 TEST_P(http_drain, waits_for_requests_that_are_being_answered_and_says_that_these_are_the_last) {
-  for (const std::string& time : {"500ms", "5s", "50s"}) {
+  for (const std::string time : {"500ms", "5s", "50s"}) {
     start({"--patience", for_ever});
     http_client peer(*server_);
     peer.send_all(get("/wait/" + time) + get("/"));
