@@ -223,7 +223,7 @@ TEST_P(http_drain, answers_requests_that_had_arrived) {
 
 // Where the wait is over before the server has begun to drain, it tries with a longer one.
 TEST_P(http_drain, waits_for_requests_that_are_being_answered_and_says_that_these_are_the_last) {
-  for (const std::string& time : {"500ms", "5s", "50s"}) {
+  for (const std::string time : {"500ms", "5s", "50s"}) {
     start({"--patience", for_ever});
     http_client peer(*server_);
     peer.send_all(get("/wait/" + time) + get("/"));

@@ -96,7 +96,7 @@ TEST_P(http, knows_its_routes) {
   EXPECT_EQ(peer.ask(get("/nowhere")).status, 404);
   EXPECT_EQ(peer.ask(get("/wait/61s")).status, 404);
   EXPECT_EQ(peer.ask(get("/wait/soon")).status, 404);
-  for (const std::string& target : {"/", "/status", "/wait/1ms"}) {
+  for (const std::string target : {"/", "/status", "/wait/1ms"}) {
     const auto wrong = peer.ask("POST " + target + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
     EXPECT_EQ(wrong.status, 405) << target;
     EXPECT_TRUE(wrong.has("Allow: GET, HEAD")) << wrong.head;
