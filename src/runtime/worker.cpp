@@ -54,9 +54,9 @@ void worker::run_ready() noexcept {
       resumable& node = *next;
       next = node.next;
       __builtin_prefetch(next);
-      run_node(node);
+      left -= run_node(node);
       if (!inbox_.empty()) [[unlikely]] inbox_.take(ready_);
-      if (--left == 0) [[unlikely]] {
+      if (left <= 0) [[unlikely]] {
         look_outside();
         left = turns;
       }

@@ -218,7 +218,7 @@ TEST_P(resp_peers, one_that_is_always_busy_does_not_keep_others_waiting) {
   });
   eventually("it is served", [&] { return answered != 0; });
   client other(server.port());
-  for (int i = 0; i < 10; ++i) expect_answer(other, "ECHO hello\r\n", "$5\r\nhello\r\n");
+  for (int i = 0; i < 100; ++i) expect_answer(other, "ECHO hello\r\n", "$5\r\nhello\r\n");
   enough = true;
   keeps_busy.get();
 }

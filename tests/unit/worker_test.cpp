@@ -1,6 +1,9 @@
 // A worker that never runs out of work still sees what happens outside: events, timers, and nodes from other threads.
 #include <cordage/runtime/worker.hpp>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <thread>
 
@@ -11,6 +14,8 @@
 #include <cordage/task.hpp>
 #include <cordage/tcp.hpp>
 #include <cordage/time.hpp>
+#include <cordage/virtual_clock.hpp>
+#include <cordage/watched_descriptor.hpp>
 
 #include "manual_operation.hpp"
 
@@ -70,6 +75,56 @@ TEST(worker, looks_outside_while_a_fiber_takes_one_ready_operation_after_the_oth
   rt.run(fiber{[&] {
     while (!slept) await(manual_operation(always));
   }});
+}
+
+struct always_ready {
+  bool ready() const noexcept { return true; }
+  bool start(resumable&) const noexcept { return false; }
+  cancel_result cancel() const noexcept { return cancel_result::too_late; }
+  void get() const noexcept {}
+};
+
+// A strand whose operations are all ready takes many in each turn, and it is these that keep others waiting.
+template <class Busy>
+long operations_until_an_event_is_seen(Busy keeps_busy) {
+  int ends[2];
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const detail::file_descriptor near(ends[0]);
+  const detail::file_descriptor far(ends[1]);
+  long done = 0;
+  long seen = -1;
+  auto waits = [&]() -> task<> {
+    watched_descriptor watched(near.get());
+    co_await !watched.readable();
+    seen = done;
+  };
+  virtual_clock clock;  // the real one lets some time pass between looks
+  runtime rt({.clock = &clock});
+  auto waiting = rt.spawn(waits);
+  auto begins = [&] { EXPECT_EQ(::write(far.get(), "x", 1), 1); };
+  auto goes_on = [&] { return seen < 0 && ++done < 100'000; };
+  rt.run(keeps_busy(begins, goes_on));
+  return seen;
+}
+
+TEST(worker, looks_outside_after_so_many_operations_however_few_turns_they_take) {
+  const auto in_task = [](auto& begins, auto& goes_on) -> task<> {
+    co_await yield_now();
+    begins();
+    while (goes_on()) co_await always_ready();
+  };
+  const auto on_fiber = [](auto& begins, auto& goes_on) {
+    const auto busy = [&] {
+      await(yield_now());
+      begins();
+      while (goes_on()) await(always_ready());
+    };
+    return fiber<void>(busy);
+  };
+  for (const long operations : {operations_until_an_event_is_seen(in_task), operations_until_an_event_is_seen(on_fiber)}) {
+    EXPECT_GE(operations, 0);
+    EXPECT_LE(operations, 600);  // twice the worker's 256, and a turn
+  }
 }
 
 }  // namespace

@@ -63,9 +63,11 @@ class executor {
  protected:
   ~executor() = default;
 
-  void run_node(resumable& node) noexcept {
+  // Gives how many operations that were ready the turn took, and 1 for itself.
+  int run_node(resumable& node) noexcept {
     budget_ = turn_budget;
     node.run(node);
+    return 1 + turn_budget - budget_;
   }
 
   // For an executor whose loop takes nodes from ready_: while running_ is this executor, on the thread of the loop,
