@@ -64,8 +64,8 @@ class worker final : public executor, public list_hook<worker> {
   std::size_t timers() noexcept { return timers_.count(); }
 
  private:
-  // How many resumptions until the worker thinks of the poller, and how long it may leave it alone when they were quick:
-  // to poll costs a system call.
+  // How many resumptions and ready operations until the worker thinks of the poller, and how long it may leave it alone
+  // when they were quick: to poll costs a system call.
   static constexpr int turns = 256;
   static constexpr std::chrono::microseconds poll_interval{50};
 
