@@ -1,17 +1,21 @@
 // The HTTP server of examples/http_server.cpp, as far as `GET /` goes, as coroutines of asio: the same parser, the same
 // buffers, the same answers, all answers of one read in one write.
 //
-// One thread, which asio is told so that it need not wake others; errors are values, not exceptions. It has no timeouts,
-// which with asio would be a timer and a second coroutine for each connection.
+// One thread, which asio is told so that it need not wake others; errors are values, not exceptions. The timeouts are those of
+// the original, as asio's own example of timeouts has them: beside each connection a second coroutine sleeps until its
+// deadline, which each read and write moves on, and whichever of the two ends first cancels the other.
 // Usage: asio_http [port]. It announces its address on standard output and runs until a signal ends it.
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <asio.hpp>
+#include <asio/experimental/awaitable_operators.hpp>
 
 #include "http/request_parser.hpp"
 #include "http/response.hpp"
@@ -28,11 +32,29 @@ http::response answer(const http::request& asked) {
   return {.body = "Hello world\n"};
 }
 
-asio::awaitable<void> serve(tcp::socket peer) {
+using clock = std::chrono::steady_clock;
+constexpr auto idle_timeout = std::chrono::seconds(30);
+constexpr auto request_timeout = std::chrono::seconds(10);
+
+asio::awaitable<void> watch(const clock::time_point& deadline) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  std::error_code failed;
+  while (!failed && clock::now() < deadline) {
+    timer.expires_at(deadline);
+    co_await timer.async_wait(telling(failed));
+  }
+}
+
+asio::awaitable<void> converse(tcp::socket& peer, clock::time_point& deadline) {
   http::request_parser parser;
   std::string unsent;
   std::error_code failed;
+  std::optional<clock::time_point> request_began;
   for (bool last = false; !last;) {
+    const auto now = clock::now();
+    if (!parser.has_rest()) request_began.reset();
+    else if (!request_began) request_began = now;
+    deadline = request_began ? *request_began + request_timeout : now + idle_timeout;
     const auto room = parser.room();
     const std::size_t count = co_await peer.async_read_some(asio::buffer(room.data(), room.size()), telling(failed));
     if (failed) co_return;
@@ -43,10 +65,17 @@ asio::awaitable<void> serve(tcp::socket peer) {
     }
     if (parser.takes_continue()) unsent += http::continue_line;
     if (parser.refusal() != 0) http::append_refusal(unsent, parser.refusal());
+    deadline = clock::now() + idle_timeout;
     co_await asio::async_write(peer, asio::buffer(unsent), telling(failed));
     if (failed || parser.refusal() != 0) co_return;
     unsent.clear();
   }
+}
+
+asio::awaitable<void> serve(tcp::socket peer) {
+  using namespace asio::experimental::awaitable_operators;
+  clock::time_point deadline = clock::now() + idle_timeout;
+  co_await (converse(peer, deadline) || watch(deadline));
 }
 
 asio::awaitable<void> accept_all(tcp::acceptor from) {
