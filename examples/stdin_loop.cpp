@@ -30,7 +30,7 @@ constexpr const char* usage =
     "  --style S  what `after` and `every` start: tasks or fibers (task)\n"
     "It reads commands from standard input; the command `help` lists them.\n";
 
-constexpr std::string_view commands =
+constexpr std::string_view command_list =
     "after TIME TEXT   say TEXT once, as in: after 2s hello\n"
     "every TIME TEXT   say TEXT again and again, as in: every 500ms tick\n"
     "list              show what runs, and what it waits for\n"
@@ -131,7 +131,7 @@ bool interpreter::obey(std::string_view line) {
     all.pop_back();
     say(all);
   } else if (command == "help") {
-    say(commands);
+    say(command_list);
   } else if (!command.empty()) {
     say("there is no command " + support::quoted(command) + "; type help for those that there are");
   }

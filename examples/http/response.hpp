@@ -34,33 +34,36 @@ inline std::string_view reason(int status) {
   }
 }
 
-// The time as a field, written anew once in a second. One thread.
-inline std::string_view date_field() {
-  static std::time_t written = -1;
-  static std::array<char, 64> text;
-  static std::size_t length;
-  if (const std::time_t now = std::time(nullptr); now != written) {
-    std::tm parts;
-    gmtime_r(&now, &parts);
-    length = std::strftime(text.data(), text.size(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
-    written = now;
-  }
-  return {text.data(), length};
-}
-
 inline void append_number(std::string& to, std::size_t number) {
   std::array<char, 20> digits;
   const auto [end, code] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
   to.append(digits.data(), end);
 }
 
+// Everything up to the body's length: the same for most answers within a second, and so only written when it changes. One
+// thread.
+inline std::string_view head_without_length(int status, std::string_view type) {
+  static std::string text;
+  static std::string its_type;
+  static int its_status = 0;
+  static std::time_t its_second = -1;
+  const std::time_t now = std::time(nullptr);
+  if (now == its_second && status == its_status && type == its_type) return text;
+  std::tm parts;
+  gmtime_r(&now, &parts);
+  std::array<char, 64> date;
+  const std::size_t length = std::strftime(date.data(), date.size(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+  text = "HTTP/1.1 ";
+  append_number(text, static_cast<std::size_t>(status));
+  text.append(" ").append(reason(status)).append("\r\n").append(date.data(), length);
+  text.append("Content-Type: ").append(type).append("\r\nContent-Length: ");
+  its_second = now, its_status = status, its_type = type;
+  return text;
+}
+
 // Everything up to the body, with what the connection field is to say, if anything.
 inline void append_head(std::string& to, const response& given, std::string_view connection) {
-  to.append("HTTP/1.1 ");
-  append_number(to, static_cast<std::size_t>(given.status));
-  to.append(" ").append(reason(given.status)).append("\r\n");
-  to.append(date_field());
-  to.append("Content-Type: ").append(given.type).append("\r\nContent-Length: ");
+  to.append(head_without_length(given.status, given.type));
   append_number(to, given.body.size());
   to.append("\r\n").append(given.fields);
   if (!connection.empty()) to.append("Connection: ").append(connection).append("\r\n");

@@ -14,6 +14,8 @@ namespace cordage::detail {
 // Derived classes add get(). Movable until it is started.
 class io_wait {
  public:
+  static constexpr bool begins_in_no_time = true;
+
   explicit io_wait(const io_operation& what) noexcept : io_(what) {}
 
   bool ready() noexcept { return attempt_if_ready(io_); }

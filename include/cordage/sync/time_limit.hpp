@@ -44,11 +44,16 @@ class time_limit_operation final : public combinator {
 
   clock& time() const noexcept { return parent().home->time(); }
 
+  // What begins in no time is given its time from then on, so that where it is complete at once nobody looks at the clock.
+  static constexpr bool begins_in_no_time = requires { Child::kept::begins_in_no_time; };
+
   void begin_children() override {
-    const time_point now = time().now();
-    if (!absolute_) timer_.deadline = later(now, timeout_);
+    time_point now;
+    if constexpr (!begins_in_no_time) now = time().now();
     begin_child(child_);
     if (child_.how != fate::running || stopping_children()) return;
+    if constexpr (begins_in_no_time) now = time().now();
+    if (!absolute_) timer_.deadline = later(now, timeout_);
     if (timer_.deadline <= now) {
       timed_out_ = true;
       return stop_children();
