@@ -118,15 +118,14 @@ class conversation {
   bool is_to_part() const { return is_to_part_; }
 
   // [waits]
-  // What a connection waits for. A request has its time from its first byte on; where all of it comes in one piece that
-  // clock is not even looked at.
-  auto read() { return cordage::with_timeout(time_to_have_more(), peer_.read_some(parser_.room())); }
+  // What a connection waits for.
+  auto read() { return cordage::with_timeout(time_for_more(), peer_.read_some(parser_.room())); }
   auto write() { return cordage::with_timeout(with_.how.idle_timeout, peer_.write_all(take_unsent())); }
   auto part() { return cordage::with_timeout(with_.how.patience, hear_out()); }
   // [/waits]
 
  private:
-  std::chrono::nanoseconds time_to_have_more();
+  std::chrono::nanoseconds time_for_more();
   std::span<const std::byte> take_unsent();
   cordage::async<> hear_out();
   void end(bool before_the_peer) {
@@ -165,7 +164,8 @@ void conversation::received(const cordage::result<std::size_t>& count) {
   end(too_slow);
 }
 
-std::chrono::nanoseconds conversation::time_to_have_more() {
+// A request has its time from its first byte on. Where all of it comes in one piece the clock is not looked at.
+std::chrono::nanoseconds conversation::time_for_more() {
   if (!parser_.has_rest()) return with_.how.idle_timeout;
   const auto now = cordage::now();
   if (!request_began_) request_began_ = now;

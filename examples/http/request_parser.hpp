@@ -72,7 +72,7 @@ class request_parser {
  private:
   static const llhttp_settings_t callbacks;
 
-  // One character of what llhttp says.
+  // What llhttp calls; anything but 0 stops it.
   int target_continues(std::string_view piece);
   int name_continues(std::string_view piece);
   int value_continues(std::string_view piece);
