@@ -127,6 +127,7 @@ class conversation {
  private:
   std::chrono::nanoseconds time_for_more();
   std::span<const std::byte> take_unsent();
+  std::string& unsent();
   cordage::async<> hear_out();
   void end(bool before_the_peer) {
     goes_on_ = false;
@@ -136,7 +137,8 @@ class conversation {
   service& with_;
   cordage::tcp::stream peer_;
   http::request_parser parser_;
-  std::string unsent_, being_sent_;
+  std::string unsent_;
+  bool is_sent_ = false;                                       // what unsent_ has; the next answer begins anew
   std::optional<std::chrono::steady_clock::time_point> request_began_;  // one that is not whole yet
   bool goes_on_ = true;
   bool is_to_part_ = false;
@@ -146,21 +148,21 @@ void conversation::add(const http::response& answer, const http::request& asked)
   ++with_.requests;
   request_began_.reset();
   const bool last = !asked.keep_alive || (with_.end.given() && !parser_.has_rest());
-  http::append(unsent_, answer, asked, last);
+  http::append(unsent(), answer, asked, last);
   if (last) end(true);
 }
 
 void conversation::add_what_the_parser_says() {
-  if (parser_.takes_continue()) unsent_ += http::continue_line;
+  if (parser_.takes_continue()) unsent() += http::continue_line;
   if (parser_.refusal() == 0) return;
-  http::append_refusal(unsent_, parser_.refusal());
+  http::append_refusal(unsent(), parser_.refusal());
   end(true);
 }
 
 void conversation::received(const cordage::result<std::size_t>& count) {
   if (count && *count != 0) return parser_.received(*count);
   const bool too_slow = !count && count.error() == cordage::errc::timed_out && parser_.has_rest();
-  if (too_slow) http::append_refusal(unsent_, 408);
+  if (too_slow) http::append_refusal(unsent(), 408);
   end(too_slow);
 }
 
@@ -173,10 +175,16 @@ std::chrono::nanoseconds conversation::time_for_more() {
 }
 
 std::span<const std::byte> conversation::take_unsent() {
-  if (being_sent_.capacity() > 2 * enough_to_send) being_sent_ = {};
-  being_sent_.clear();
-  being_sent_.swap(unsent_);
-  return std::as_bytes(std::span(being_sent_));
+  if (std::exchange(is_sent_, true)) return {};
+  return std::as_bytes(std::span(unsent_));
+}
+
+// Answers to be sent, in the memory of those that were.
+std::string& conversation::unsent() {
+  if (!std::exchange(is_sent_, false)) return unsent_;
+  if (unsent_.capacity() > 2 * enough_to_send) unsent_ = {};
+  unsent_.clear();
+  return unsent_;
 }
 
 // To close while there is something unread would reset the connection, and the last answer would be lost.
