@@ -132,8 +132,11 @@ CORDAGE_ALWAYS_INLINE auto await(checked_awaitable<X>&& x) {
 template <class X>
   requires(!detail::awaitable_here<X> && !detail::is_checked<std::remove_cvref_t<X>>)
 void await(X&&) {
-  static_assert(!std::is_same_v<X, X>, "await: this cannot be awaited; it is no task, async, fiber or operation of cordage "
-                                       "and has none of what the language asks of an awaitable");
+  constexpr bool is_bool = std::is_same_v<std::remove_cvref_t<X>, bool>;
+  static_assert(!is_bool, "await: this is a bool: `!` asks a result that is in hand whether it has no value. It means the value, "
+                          "or my caller's problem, before an operation only");
+  static_assert(is_bool, "await: this cannot be awaited; it is no task, async, fiber or operation of cordage and has none of "
+                         "what the language asks of an awaitable");
 }
 
 using fiber_options = stack_options;

@@ -31,8 +31,11 @@ class task_promise_base : public promise_base {
       constexpr auto mode = takes_error<T> ? error_mode::propagate : error_mode::raise;
       return make_awaiter<mode>(static_cast<decltype(plain::what)&&>(x.what), *this);
     } else {
-      static_assert(awaitable_here<X>, "co_await: this cannot be awaited; it is no task, async, fiber or operation of cordage "
-                                       "and has none of what the language asks of an awaitable");
+      constexpr bool is_bool = std::is_same_v<plain, bool>;
+      static_assert(!is_bool, "co_await: this is a bool: `!` asks a result that is in hand whether it has no value. It means the "
+                              "value, or my caller's problem, before an operation only");
+      static_assert(is_bool || awaitable_here<X>, "co_await: this cannot be awaited; it is no task, async, fiber or operation "
+                                                  "of cordage and has none of what the language asks of an awaitable");
       return make_awaiter<error_mode::give>(std::forward<X>(x), *this);
     }
   }
