@@ -6,6 +6,8 @@
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -29,6 +31,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t most_under_way = 64;
+constexpr std::size_t longest_line = 65536;
 
 struct options {
   std::string server = "127.0.0.1:6379";
@@ -80,6 +83,7 @@ class redis {
   }
 
   // [command]
+  // Of a command that has one answer: a suspension is taken back once.
   auto command(const words& what) {
     auto ask = [this, &what](cordage::suspension<std::string> waiter) {
       std::vector<const char*> texts;
@@ -91,7 +95,7 @@ class redis {
       if (context_ == nullptr) return;                            // dropped, the suspension ends the wait
       void* const asked = waiter.release();
       if (redisAsyncCommandArgv(context_, answered, asked, static_cast<int>(what.size()), texts.data(), lengths.data()) != REDIS_OK)
-        (void)cordage::suspension<std::string>::from(asked);
+        cordage::suspension<std::string>::from(asked).resume(std::unexpected(make_error_code(std::errc::not_supported)));
     };
     return cordage::suspend<std::string>(ask);
   }
@@ -156,6 +160,11 @@ struct session {
     std::fflush(stdout);
     if (!answer) ++unanswered;
   }
+  void refuse(const std::string& why) {
+    std::printf("%s\n", why.c_str());
+    std::fflush(stdout);
+    ++unanswered;
+  }
   std::string reason(std::error_code why) const {
     if (why != cordage::errc::broken_promise) return why.message();
     return "not connected" + (server.why_it_was_lost().empty() ? "" : ": " + server.why_it_was_lost());
@@ -181,13 +190,30 @@ words words_of(std::string_view line) {
   return all;
 }
 
+// hiredis calls back again and again for these.
+bool has_many_answers(std::string name) {
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name == "monitor" || name.ends_with("subscribe");
+}
+
 // [session]
 cordage::task<> ask_all(session& in, cordage::standard_input& input) {
-  cordage::buffered_reader lines(input);
+  cordage::buffered_reader lines(input, longest_line);
   co_await cordage::with_scope({.max_concurrency = most_under_way}, [&](cordage::scope& under_way) -> cordage::task<> {
-    while (const auto line = co_await !lines.read_line()) {
-      words what = words_of(*line);
+    for (;;) {
+      const auto line = co_await lines.read_line();
+      if (line == std::unexpected(cordage::errc::too_long)) {
+        in.refuse("a line has at most " + std::to_string(longest_line) + " bytes");
+        continue;
+      }
+      if (!line) throw std::system_error(line.error(), "reading standard input");
+      if (!*line) co_return;
+      words what = words_of(**line);
       if (what.empty()) continue;
+      if (has_many_answers(what.front())) {
+        in.refuse(what.front() + " has more than one answer, and is not sent");
+        continue;
+      }
       co_await under_way.room();
       if (in.how.style == support::style::task) under_way.spawn(ask_in_task, std::ref(in), std::move(what));
       else under_way.spawn(ask_on_fiber, std::ref(in), std::move(what));

@@ -160,7 +160,7 @@ cordage::task<> write_and_query(const options& how) {
 int main(int argc, char** argv) {
   return support::run_program("sqlite_on_fibers", usage, [&] {
     options how;
-    support::take_only_options(argc, argv, {{"database", support::into(how.database)}, {"writers", support::into(how.writers)},
+    support::take_only_options(argc, argv, {{"database", support::into(how.database)}, {"writers", support::into<std::size_t>(how.writers, 1, 500)},
                                             {"rows", support::into(how.rows)}, {"deadline", support::into(how.deadline)},
                                             {"when-locked", support::into(how.when_locked)}});
     if (how.database.empty()) throw support::usage_error("--database FILE is required");

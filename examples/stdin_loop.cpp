@@ -37,7 +37,7 @@ constexpr std::string_view command_list =
     "stop NUMBER       stop what `after` or `every` has started\n"
     "quit              stop everything, and end";
 
-const bool somebody_types = ::isatty(STDIN_FILENO) == 1;
+bool somebody_types = ::isatty(STDIN_FILENO) == 1;
 
 void prompt() {
   if (somebody_types) std::fputs("\r\x1b[K> ", stdout);
@@ -115,10 +115,10 @@ class interpreter {
   const support::style style_;
   std::map<std::uint64_t, job> started_;
   std::uint64_t last_ = 0;
+  std::size_t many_ = 64;  // when there are so many it is worth to look which have ended
 };
 
 bool interpreter::obey(std::string_view line) {
-  forget_what_has_ended();
   std::string_view rest = line;
   const std::string_view command = take_word(rest);
   if (command == "quit") return false;
@@ -127,6 +127,7 @@ bool interpreter::obey(std::string_view line) {
   } else if (command == "stop") {
     stop(take_word(rest));
   } else if (command == "list") {
+    forget_what_has_ended();
     std::string all = cordage::dump();
     all.pop_back();
     say(all);
@@ -142,16 +143,18 @@ bool interpreter::obey(std::string_view line) {
 void interpreter::start(std::string_view command, std::string_view line, std::string_view rest) {
   const auto time = take_time(rest);
   rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
-  if (!time || rest.empty()) return say(std::string(command) + " takes a time and a text, as in: " + std::string(command) + " 500ms hello");
+  if (!time || rest.empty()) return say(std::string(command) + " takes a time (500ms, 30s or 2m) and a text, as in: " + std::string(command) + " 500ms hello");
   const std::string name = std::to_string(last_ + 1) + ": " + std::string(line);       // what `list` shows
   const bool ends = command == "after";
   const auto spawn = [&](auto strand) { return jobs_.spawn({.name = name}, strand, *time, std::string(rest)); };
   auto handle = style_ == support::style::task ? spawn(ends ? after_task : every_task) : spawn(ends ? after_fiber : every_fiber);
   started_.emplace(++last_, job{std::move(handle), ends});
+  if (started_.size() >= many_) forget_what_has_ended();
 }
 
 void interpreter::stop(std::string_view which) {
   const auto [number, rest] = support::number_and_rest(which);
+  forget_what_has_ended();
   const auto found = rest.empty() ? started_.find(static_cast<std::uint64_t>(number)) : started_.end();
   if (found == started_.end()) return say("stop takes the number of what still runs, see list; not " + support::quoted(which));
   found->second.strand.request_stop();
@@ -161,11 +164,15 @@ void interpreter::stop(std::string_view which) {
 
 void interpreter::forget_what_has_ended() {
   std::erase_if(started_, [](const auto& each) { return each.second.strand.ready(); });
+  many_ = std::max<std::size_t>(64, 2 * started_.size());
 }
 
 void interpreter::stop_what_never_ends() {
   for (auto& [number, each] : started_)
     if (!each.ends) each.strand.request_stop();
+  if (!somebody_types) return;
+  say("the end: nothing more is read, and what `after` has started is waited for; Ctrl-C ends that, too");
+  somebody_types = false;
 }
 
 void interpreter::stop_all() {

@@ -175,8 +175,6 @@ int main(int argc, char** argv) {
     const options asked = parse(argc, argv);
     cordage::runtime runtime;
     cordage::signal_set asked_to_end{SIGINT, SIGTERM};
-    const int status = runtime.run(ask_all(asked, asked_to_end));
-    if (std::ferror(stdout) != 0) throw std::runtime_error("cannot write all of the output");
-    return status;
+    return runtime.run(ask_all(asked, asked_to_end));
   });
 }

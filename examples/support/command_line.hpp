@@ -128,7 +128,9 @@ inline cordage::tcp::listener listen(const std::string& where) {
 template <class Program>
 int run_program(const char* name, const char* usage, Program&& program) {
   try {
-    return std::forward<Program>(program)();
+    const int status = std::forward<Program>(program)();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw std::runtime_error("cannot write all of the output");
+    return status;
   } catch (const help_wanted&) {
     std::fputs(usage, stdout);
     return 0;

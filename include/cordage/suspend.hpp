@@ -102,7 +102,8 @@ class suspension : public detail::suspension_base<T> {
     return complete([&](auto& value) { value.set_value(failure); });
   }
 
-  // For the void* of a C library: release gives what from takes back, once.
+  // For the void* of a C library: release gives what from takes back, once. A callback that may come several times for one
+  // void* needs something that lasts: it must not be given this.
   [[nodiscard]] void* release() noexcept { return std::exchange(this->state_, nullptr); }
   [[nodiscard]] static suspension from(void* released) noexcept {
     return suspension(static_cast<detail::suspension_state<T>*>(released));

@@ -83,6 +83,17 @@ TEST_P(redis_client, sends_all_commands_over_one_connection) {
   EXPECT_NE(how.output.find("INCR n: 1000\n"), std::string::npos);
 }
 
+TEST_P(redis_client, does_not_send_what_has_many_answers_nor_lines_that_are_too_long) {
+  redis_program server;
+  session all(server.port(), GetParam());
+  all.type("SUBSCRIBE a\nmonitor\nPUNSUBSCRIBE\n" + std::string(70'000, 'x') + "\nPING\n");
+  const ending how = all.end();
+  EXPECT_EQ(how.output,
+            "SUBSCRIBE has more than one answer, and is not sent\nmonitor has more than one answer, and is not sent\n"
+            "PUNSUBSCRIBE has more than one answer, and is not sent\na line has at most 65536 bytes\nPING: PONG\n");
+  EXPECT_EQ(how.exit_code, 1);
+}
+
 TEST_P(redis_client, gives_up_what_takes_too_long_and_its_connection_stays_usable) {
   redis_program server;
   session all(server.port(), GetParam(), "2s");

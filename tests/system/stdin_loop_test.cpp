@@ -143,9 +143,16 @@ TEST(stdin_loop_input, that_cannot_be_read_is_told) {
   }
 }
 
+TEST(stdin_loop_output, that_cannot_be_written_is_told) {
+  child_process shell({"sh", "-c", "echo help | " + stdin_loop_path + " > /dev/full"});
+  const ending how = shell.wait();
+  EXPECT_EQ(how.exit_code, 1);
+  EXPECT_EQ(how.errors, "stdin_loop: cannot write all of the output\n");
+}
+
 TEST(stdin_loop_input, that_makes_no_sense_is_answered_and_changes_nothing) {
   const std::string commands = "frob\\n\\n   \\nafter\\nafter soon x\\nafter 1ms\\nafter 99999999999999999999s x\\nafter -1s x\\nstop\\nstop x\\nstop 99999999999999999999\\n";
-  const std::string takes = "after takes a time and a text, as in: after 500ms hello\n";
+  const std::string takes = "after takes a time (500ms, 30s or 2m) and a text, as in: after 500ms hello\n";
   const auto no_number = [](const std::string& what) { return "stop takes the number of what still runs, see list; not \"" + what + "\"\n"; };
   EXPECT_EQ(output_of("printf '" + commands + "after 1ms still here' | " + stdin_loop_path),
             "there is no command \"frob\"; type help for those that there are\n" + takes + takes + takes + takes + takes +

@@ -12,6 +12,7 @@
 
 #include <cordage/buffered_reader.hpp>
 #include <cordage/standard_input.hpp>
+#include <cordage/tcp.hpp>
 #include <cordage/time.hpp>
 
 #include "both_styles.hpp"
@@ -181,8 +182,22 @@ TEST(standard_input, tells_the_systems_error) {
       EXPECT_EQ(failed.code(), std::errc::is_a_directory);
     }
   }
+}
+
+// What a runtime opens does not take its place.
+TEST(standard_input, that_was_closed_is_missed_before_and_inside_of_a_runtime) {
   const as_standard_input closed(-1);
   EXPECT_THROW((void)standard_input(), std::system_error);
+  EXPECT_THROW(run(all_lines()), std::system_error);
+  run([]() -> task<> {
+    auto listener = std::move(*tcp::listener::bind(*endpoint::parse("127.0.0.1:0")));
+    auto accepts = spawn([&] { return await(!listener.accept()); });
+    const tcp::stream near = co_await !tcp::connect(listener.local());
+    const tcp::stream far = co_await !accepts;
+    EXPECT_EQ(::fcntl(STDIN_FILENO, F_GETFD), -1);
+    EXPECT_GT(near.its_descriptor()->fd.get(), STDERR_FILENO);
+    EXPECT_GT(far.its_descriptor()->fd.get(), STDERR_FILENO);
+  }());
 }
 
 }  // namespace
