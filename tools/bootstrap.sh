@@ -74,6 +74,8 @@ need_test() {
   has wrk || want wrk "the HTTP example is loaded by it"
   has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
   { has redis-cli && has redis-benchmark; } || want redis-tools "resp_server is tested with redis' own clients"
+  # Where systemd runs, its package starts a service on 127.0.0.1:6379. The tests do not use that: they start their own.
+  has redis-server || want redis-server "redis_client is tested with it; disable its service if you do not want one"
 }
 
 need_gcc() {
@@ -96,8 +98,7 @@ need_bench() {
   has valgrind || want valgrind "the benchmarks count instructions with it"
   [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want libboost-context-dev "stacks are compared with Boost's"
   [[ -e /usr/include/boost/fiber/buffered_channel.hpp ]] || want libboost-fiber-dev "channels are compared with Boost's"
-  # Where systemd runs, these two packages start a service each, on port 80 and on 127.0.0.1:6379. The benchmark does not
-  # use them: it starts servers of its own.
+  # As above for both: nginx' service is on port 80.
   has_in_sbin nginx || want nginx "http_server is compared with it; disable its service if you do not want one"
   has redis-server || want redis-server "resp_server is compared with it; disable its service if you do not want one"
   [[ -e /usr/include/asio.hpp ]] || want libasio-dev "http_server is compared with the same server on asio"
