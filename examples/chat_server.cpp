@@ -5,7 +5,6 @@
 // arrived from it are said. A second signal ends it at once. SIGUSR1 makes it say, on standard error, what each member
 // waits for.
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <chrono>
 #include <csignal>
@@ -16,13 +15,12 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include <cordage/cordage.hpp>
 
 #include "support/command_line.hpp"
-#include "support/serve_until_signal.hpp"
+#include "support/serve_until.hpp"
 
 namespace {
 
@@ -198,11 +196,7 @@ cordage::async<> member::part(std::error_code why) {
   }
   unsent_ += goodbye;
   co_await !peer_.write_all(bytes_of(unsent_));
-  (void)peer_.shutdown_send();
-  // To close while there is something unread would reset the connection, and the goodbye would be lost.
-  std::array<std::byte, 4096> unheard;
-  while (co_await !peer_.read_some(unheard) != 0) {
-  }
+  co_await !peer_.finish();
   co_return {};
 }
 
@@ -227,14 +221,12 @@ cordage::task<> until_signal(support::end_signal& end, room& here) {
   here.say(0, "* the server is shutting down\n");
 }
 
-cordage::task<> serve_until_signal(cordage::tcp::listener listener, room& here, support::end_signal& end) {
+cordage::task<> serve(cordage::tcp::listener listener, room& here, support::end_signal& end) {
   auto welcome = [&here](cordage::tcp::stream peer) -> cordage::task<> {
     member guest(here, std::move(peer));
     co_await guest.stay();
   };
-  auto server = cordage::tcp::serve(std::move(listener), welcome, {.drain_for = here.how.patience});
-  const auto [served, signalled] = co_await cordage::when_any(std::move(server), until_signal(end, here));
-  if (served && !*served) throw std::system_error(served->error(), "serving");
+  return support::serve_until(until_signal(end, here), std::move(listener), welcome, {.drain_for = here.how.patience});
 }
 // [/serve]
 
@@ -249,7 +241,7 @@ int main(int argc, char** argv) {
     support::end_signal end;
     std::printf("listening on %s (backlog %zu)\n", to_string(listener.local()).c_str(), asked.backlog);
     std::fflush(stdout);
-    runtime.run(serve_until_signal(std::move(listener), here, end));
+    runtime.run(serve(std::move(listener), here, end));
     std::printf("served %llu connections, %llu lines\n", static_cast<unsigned long long>(here.connections),
                 static_cast<unsigned long long>(here.lines));
     return 0;

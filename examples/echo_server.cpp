@@ -17,7 +17,7 @@
 #include <cordage/cordage.hpp>
 
 #include "support/command_line.hpp"
-#include "support/serve_until_signal.hpp"
+#include "support/serve_until.hpp"
 
 namespace {
 
@@ -99,9 +99,9 @@ void serve(cordage::tcp::listener listener, Handler echo, const options& asked) 
     ++connections_served;
     return echo(std::move(peer));
   };
-  runtime.run(support::serve_until_signal(
-      std::move(listener), handler,
-      {.max_connections = asked.max_connections, .idle_timeout = asked.idle_timeout, .drain_for = 2s}, end));
+  runtime.run(support::serve_until(
+      end.wait(), std::move(listener), handler,
+      {.max_connections = asked.max_connections, .idle_timeout = asked.idle_timeout, .drain_for = 2s}));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@
 #include "http/request_parser.hpp"
 #include "http/response.hpp"
 #include "support/command_line.hpp"
-#include "support/serve_until_signal.hpp"
+#include "support/serve_until.hpp"
 
 namespace {
 
@@ -121,14 +121,13 @@ class conversation {
   // What a connection waits for.
   auto read() { return cordage::with_timeout(time_for_more(), peer_.read_some(parser_.room())); }
   auto write() { return cordage::with_timeout(with_.how.idle_timeout, peer_.write_all(take_unsent())); }
-  auto part() { return cordage::with_timeout(with_.how.patience, hear_out()); }
+  auto part() { return cordage::with_timeout(with_.how.patience, peer_.finish(longest_farewell)); }
   // [/waits]
 
  private:
   std::chrono::nanoseconds time_for_more();
   std::span<const std::byte> take_unsent();
   std::string& unsent();
-  cordage::async<> hear_out();
   void end(bool before_the_peer) {
     goes_on_ = false;
     is_to_part_ = before_the_peer;
@@ -185,18 +184,6 @@ std::string& conversation::unsent() {
   if (unsent_.capacity() > 2 * enough_to_send) unsent_ = {};
   unsent_.clear();
   return unsent_;
-}
-
-// To close while there is something unread would reset the connection, and the last answer would be lost.
-cordage::async<> conversation::hear_out() {
-  (void)peer_.shutdown_send();
-  std::size_t heard = 0;
-  while (heard < longest_farewell) {
-    const std::size_t n = co_await !peer_.read_some(parser_.room());
-    if (n == 0) break;
-    heard += n;
-  }
-  co_return {};
 }
 
 // [loops]
@@ -278,9 +265,9 @@ int serve(const options& asked) {
   auto with_task = [&here](cordage::tcp::stream peer) { return serve_in_task(here, std::move(peer)); };
   auto with_fiber = [&here](cordage::tcp::stream peer) { serve_on_fiber(here, std::move(peer)); };
   if (in_tasks) {
-    runtime.run(support::serve_until_signal(std::move(listener), with_task, how, here.end));
+    runtime.run(support::serve_until(here.end.wait(), std::move(listener), with_task, how));
   } else {
-    runtime.run(support::serve_until_signal(std::move(listener), with_fiber, how, here.end));
+    runtime.run(support::serve_until(here.end.wait(), std::move(listener), with_fiber, how));
   }
   std::printf("served %llu connections, %llu requests\n", static_cast<unsigned long long>(here.connections),
               static_cast<unsigned long long>(here.requests));

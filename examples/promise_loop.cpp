@@ -119,10 +119,11 @@ class evaluator {
     }
   }
   double factor() {
+    if (in_.at_name()) return value_of_(in_.take_name());
+    if (!in_.at_level()) return in_.take_number();
     const support::scanner::level nested(in_);
     if (in_.take('-')) return -factor();
-    if (in_.at_name()) return value_of_(in_.take_name());
-    if (!in_.take('(')) return in_.take_number();
+    in_.expect('(');
     const double inner = sum();
     in_.expect(')');
     return inner;
@@ -169,10 +170,11 @@ class task_evaluator {
     }
   }
   cordage::task<double> factor() {
+    if (in_.at_name()) co_return co_await value_of_(in_.take_name());
+    if (!in_.at_level()) co_return in_.take_number();
     const support::scanner::level nested(in_);
     if (in_.take('-')) co_return -co_await factor();
-    if (in_.at_name()) co_return co_await value_of_(in_.take_name());
-    if (!in_.take('(')) co_return in_.take_number();
+    in_.expect('(');
     const double inner = co_await sum();
     in_.expect(')');
     co_return inner;

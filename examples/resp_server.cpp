@@ -4,7 +4,6 @@
 // any I/O. SIGINT or SIGTERM drains the server: it accepts nobody, and commands that had arrived are answered; what is
 // left after two seconds is stopped. A second signal ends it at once. SIGUSR1 makes it say, on standard error, what each
 // of its strands waits for.
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -18,7 +17,7 @@
 
 #include "resp/conversation.hpp"
 #include "support/command_line.hpp"
-#include "support/serve_until_signal.hpp"
+#include "support/serve_until.hpp"
 
 namespace {
 
@@ -60,17 +59,6 @@ class guest : public resp::conversation {
   server& server_;
 };
 
-// [leave]
-// To close while there is something unread would reset the connection, and the last reply would be lost.
-cordage::async<> leave(cordage::tcp::stream& peer) {
-  (void)peer.shutdown_send();
-  std::array<std::byte, 4096> unheard;
-  while (co_await !peer.read_some(unheard) != 0) {
-  }
-  co_return {};
-}
-// [/leave]
-
 // [task]
 cordage::task<> serve_task(server& here, cordage::tcp::stream peer) {
   guest talk(here);
@@ -79,7 +67,7 @@ cordage::task<> serve_task(server& here, cordage::tcp::stream peer) {
     while (talk.execute()) co_await !peer.write_all(talk.replies());   // one write for all that had arrived
     if (talk.ended()) break;
   }
-  if (talk.ended()) (void)co_await cordage::with_timeout(1s, leave(peer));
+  if (talk.ended()) (void)co_await cordage::with_timeout(1s, peer.finish());
 }
 // [/task]
 
@@ -91,7 +79,7 @@ void serve_fiber(server& here, cordage::tcp::stream peer) {
     while (talk.execute()) cordage::await(!peer.write_all(talk.replies()));
     if (talk.ended()) break;
   }
-  if (talk.ended()) (void)cordage::await(cordage::with_timeout(1s, leave(peer)));
+  if (talk.ended()) (void)cordage::await(cordage::with_timeout(1s, peer.finish()));
 }
 // [/fiber]
 
@@ -103,7 +91,8 @@ cordage::task<> serve_until_signal(Serve serve, server& here, cordage::tcp::list
   const cordage::tcp::serve_options how{
       .max_connections = asked.max_connections, .idle_timeout = asked.idle_timeout, .drain_for = 2s};
   // The first to end ends the other: keys that would expire in an hour do not keep the server.
-  co_await cordage::when_any(support::serve_until_signal(std::move(listener), handler, how, end), here.keys.expire_keys());
+  auto served = support::serve_until(end.wait(), std::move(listener), handler, how);
+  co_await cordage::when_any(std::move(served), here.keys.expire_keys());
 }
 // [/serve]
 

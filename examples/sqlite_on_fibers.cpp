@@ -129,7 +129,7 @@ std::string what_there_is(const options& how) {
          " writers; integrity: " + database.run("PRAGMA integrity_check");
 }
 
-// SQLite is written for stacks of threads; what it needs of them for our queries is below 64 KiB, and others may need more.
+// SQLite is written for the stacks of threads. Reserving more than it needs costs nothing until it is touched.
 template <class F, class... Args>
 auto on_large_stack(F function, Args... arguments) {
   return cordage::fiber(cordage::fiber_options{.stack_size = 256 * 1024}, function, arguments...);

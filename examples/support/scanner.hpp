@@ -44,6 +44,7 @@ class scanner {
     if (next() != '\0') fail("expected an operator or the end");
   }
   bool at_name() { return is_letter(next()); }
+  bool at_level() { return next() == '-' || next() == '('; }
   std::string take_name() {
     const std::string_view name = text_.substr(at_, length_of_name(text_.substr(at_)));
     at_ += name.size();
@@ -60,7 +61,7 @@ class scanner {
     return number;
   }
 
-  // What is nested takes room on the stack.
+  // What is nested, behind a sign or in parentheses, takes room on the stack.
   class level {
    public:
     explicit level(scanner& in) : in_(in) {

@@ -15,6 +15,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@
 #include <cordage/endpoint.hpp>
 #include <cordage/io/waiting.hpp>
 #include <cordage/result.hpp>
+#include <cordage/task.hpp>
 
 namespace cordage::tcp {
 
@@ -83,6 +85,12 @@ class [[nodiscard]] stream {
 
   // Nothing more will be sent; the peer reads the end of the stream after what was sent. Reading goes on.
   [[nodiscard]] result<> shutdown_send() noexcept;
+
+  // Ends the conversation so that the peer gets all that was sent: nothing more will be sent, and what the peer still sends is
+  // read and dropped, up to its end or to about `most` bytes. (To close while something is unread resets the connection, and
+  // what the peer has not read by then is lost to it.) A peer need not end, so put a time limit around it. Not while another
+  // strand reads. After a stop or an error nothing is left to do but to close.
+  [[nodiscard]] async<> finish(std::size_t most = std::numeric_limits<std::size_t>::max());
 
   // Nothing more is to arrive: reads give what has arrived, then the end of the stream.
   [[nodiscard]] result<> shutdown_receive() noexcept;

@@ -12,9 +12,13 @@ void file_descriptor::reset() noexcept {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
+file_descriptor file_descriptor::duplicate_of(int fd) noexcept {
+  return file_descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, last_standard + 1));
+}
+
 // Where there is no descriptor left, that is the failure, as if it had not been opened.
 int file_descriptor::above_standard(int fd) noexcept {
-  const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, last_standard + 1);
+  const int moved = duplicate_of(fd).release();
   const int saved_errno = errno;
   ::close(fd);
   errno = saved_errno;

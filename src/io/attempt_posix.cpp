@@ -66,13 +66,14 @@ bool attempt_receive_exactly(io_operation& op) noexcept {
 
 bool attempt_send(io_operation& op) noexcept {
   descriptor& d = *op.on;
-  do {
+  while (op.transferred < op.length) {  // of nothing the system need not be told
     const ssize_t sent = retried(
         [&] { return send_quietly(d.fd.get(), op.buffer + op.transferred, op.length - op.transferred); });
     if (sent < 0) return failed(op, errno, d.writable);
     op.transferred += static_cast<std::size_t>(sent);
     d.active = true;
-  } while (op.kind == io_kind::send_all && op.transferred < op.length);
+    if (op.kind == io_kind::send) break;
+  }
   return true;
 }
 

@@ -61,6 +61,17 @@ result<endpoint> stream::remote() const noexcept {
   return descriptor_->remote;
 }
 
+async<> stream::finish(std::size_t most) {
+  if (const result<> sent = shutdown_send(); !sent) co_return fail(sent.error());
+  std::array<std::byte, 4096> dropped;
+  for (std::size_t heard = 0; heard < most;) {
+    const std::size_t n = co_await !read_some(dropped);
+    if (n == 0) break;
+    heard += n;
+  }
+  co_return {};
+}
+
 result<listener> listener::bind(const endpoint& where, const listen_options& options) {
   socket_address address(where);
   file_descriptor socket(cordage::detail::open_stream_socket(address.family()));

@@ -14,6 +14,7 @@
 #include "client.hpp"
 #include "guarded_io.hpp"
 #include "server_program.hpp"
+#include "wrong_command_line.hpp"
 
 namespace {
 
@@ -371,24 +372,10 @@ TEST_P(chat_drain, sends_the_lines_that_had_arrived) {
 INSTANTIATE_TEST_SUITE_P(signals, chat_drain, testing::Values(SIGTERM, SIGINT),
                          [](const auto& each) { return each.param == SIGTERM ? "SIGTERM" : "SIGINT"; });
 
-struct wrong_command_line {
-  std::string name;
-  std::vector<std::string> arguments;
-  std::string reason;
-};
-
-std::ostream& operator<<(std::ostream& out, const wrong_command_line& wrong) { return out << wrong.name; }
-
 class chat_with_a_wrong_command_line : public testing::TestWithParam<wrong_command_line> {};
 
 TEST_P(chat_with_a_wrong_command_line, says_what_is_wrong_and_how_it_is_used) {
-  std::vector<std::string> arguments = GetParam().arguments;
-  arguments.insert(arguments.begin(), chat_server_path);
-  const ending end = child_process(arguments).wait();
-  EXPECT_EQ(end.exit_code, 2) << end;
-  EXPECT_EQ(end.output, "");
-  EXPECT_NE(end.errors.find(GetParam().reason), std::string::npos) << end.errors;
-  EXPECT_NE(end.errors.find("\nusage: chat_server "), std::string::npos) << end.errors;
+  expect_refusal(chat_server_path, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -410,7 +397,7 @@ INSTANTIATE_TEST_SUITE_P(
                            "--patience takes a time from 1ms to 1000000m, as 500ms, 30s or 2m, not \"5\""},
         wrong_command_line{"an_unknown_option", {"--colour"}, "there is no option \"--colour\""},
         wrong_command_line{"an_argument", {"7008"}, "unexpected argument \"7008\""}),
-    [](const auto& each) { return each.param.name; });
+    name_of_command_line);
 
 TEST(chat_help, is_the_usage_on_standard_output) {
   const ending end = child_process({chat_server_path, "--help"}).wait();

@@ -10,6 +10,7 @@
 #include "echo_server_test.hpp"
 #include "guarded_io.hpp"
 #include "owned_fd.hpp"
+#include "wrong_command_line.hpp"
 
 namespace {
 
@@ -19,21 +20,6 @@ ending run_to_the_end(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), echo_server_path);
   return child_process(arguments).wait();
 }
-
-void expect_refusal(const ending& end, const std::string& reason) {
-  EXPECT_EQ(end.exit_code, 2) << end;
-  EXPECT_EQ(end.output, "");
-  EXPECT_NE(end.errors.find(reason), std::string::npos) << "no \"" << reason << "\" in\n" << end.errors;
-  EXPECT_NE(end.errors.find("\nusage: echo_server "), std::string::npos) << end.errors;
-}
-
-struct wrong_command_line {
-  std::string name;
-  std::vector<std::string> arguments;
-  std::string reason;
-};
-
-std::ostream& operator<<(std::ostream& out, const wrong_command_line& wrong) { return out << wrong.name; }
 
 const std::vector<wrong_command_line> wrong_command_lines{
     {"an_unknown_option", {"--colour", "red"}, "there is no option \"--colour\""},
@@ -68,11 +54,11 @@ const std::vector<wrong_command_line> wrong_command_lines{
 class a_wrong_command_line : public testing::TestWithParam<wrong_command_line> {};
 
 TEST_P(a_wrong_command_line, is_refused_with_the_reason_and_the_usage) {
-  expect_refusal(run_to_the_end(GetParam().arguments), GetParam().reason);
+  expect_refusal(echo_server_path, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(each, a_wrong_command_line, testing::ValuesIn(wrong_command_lines),
-                         [](const auto& each) { return each.param.name; });
+                         name_of_command_line);
 
 TEST(command_line_help, is_the_usage_on_standard_output) {
   const ending end = run_to_the_end({"--help"});
@@ -95,14 +81,15 @@ TEST_P(command_line, a_port_in_use_is_refused_by_its_name) {
   ASSERT_EQ(::listen(taken.get(), 1), 0);
   ASSERT_EQ(::getsockname(taken.get(), generic, &size), 0);
   const std::string port = std::to_string(ntohs(address.sin_port));
-  expect_refusal(run_to_the_end({"--port", port, "--style", GetParam()}),
+  expect_refusal(echo_server_path, {"--port", port, "--style", GetParam()},
                  "cannot listen on 127.0.0.1:" + port + ": Address already in use");
 }
 
 TEST_P(command_line, a_second_server_on_the_same_port_is_refused_and_the_first_goes_on) {
   const auto& first = start();
   const std::string port = std::to_string(first.port());
-  expect_refusal(run_to_the_end({"--port", port, "--style", GetParam()}), "Address already in use");
+  expect_refusal(echo_server_path, {"--port", port, "--style", GetParam()},
+                 "cannot listen on 127.0.0.1:" + port + ": Address already in use");
   client peer(first.port());
   EXPECT_EQ(peer.round_trip("hello\n"), "hello\n");
 }

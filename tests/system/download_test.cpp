@@ -20,6 +20,7 @@
 #include "child_process.hpp"
 #include "guarded_io.hpp"
 #include "withheld_server.hpp"
+#include "wrong_command_line.hpp"
 
 namespace {
 
@@ -340,13 +341,6 @@ TEST_P(download_from_mirrors, a_failure_of_the_winner_is_one_of_the_download) {
   expect_failure(program.wait(), "/a: Connection reset by peer\n");
 }
 
-struct wrong_command_line {
-  const char* name;
-  words arguments;
-  std::string reason;
-};
-std::ostream& operator<<(std::ostream& out, const wrong_command_line& wrong) { return out << wrong.name; }
-
 class download_command_line : public testing::TestWithParam<wrong_command_line> {};
 
 const std::string in_numbers = "is an address in numbers, as 127.0.0.1:80 or [::1]:80 (names are not looked up), not ";
@@ -372,14 +366,10 @@ INSTANTIATE_TEST_SUITE_P(
         wrong_command_line{"a_style_another_way",
                            {"--way", "blocking", "--style", "task", "127.0.0.1:80", "/"},
                            "--style is for --way strands only"}),
-    [](const auto& each) { return each.param.name; });
+    name_of_command_line);
 
 TEST_P(download_command_line, that_is_wrong_is_refused_with_the_reason_and_the_usage) {
-  const ending end = run(GetParam().arguments);
-  EXPECT_EQ(end.exit_code, 2) << end;
-  EXPECT_EQ(end.output, "");
-  EXPECT_TRUE(end.errors.starts_with("download: " + GetParam().reason)) << end;
-  EXPECT_NE(end.errors.find("\nusage: download "), std::string::npos) << end;
+  expect_refusal(download_path, GetParam());
 }
 
 TEST(download_help, is_the_usage_on_standard_output) {

@@ -8,6 +8,7 @@
 #include "guarded_io.hpp"
 #include "http_server_test.hpp"
 #include "seeded_bytes.hpp"
+#include "wrong_command_line.hpp"
 
 namespace {
 
@@ -174,24 +175,10 @@ TEST_P(http, says_what_its_connections_wait_for) {
 
 INSTANTIATE_TEST_SUITE_P(styles, http, testing::Values("task", "fiber"), name_of_http_style);
 
-struct wrong_command_line {
-  std::string name;
-  std::vector<std::string> arguments;
-  std::string reason;
-};
-
-std::ostream& operator<<(std::ostream& out, const wrong_command_line& wrong) { return out << wrong.name; }
-
 class http_with_a_wrong_command_line : public testing::TestWithParam<wrong_command_line> {};
 
 TEST_P(http_with_a_wrong_command_line, says_what_is_wrong_and_how_it_is_used) {
-  std::vector<std::string> arguments = GetParam().arguments;
-  arguments.insert(arguments.begin(), http_server_path);
-  const ending end = child_process(arguments).wait();
-  EXPECT_EQ(end.exit_code, 2) << end;
-  EXPECT_EQ(end.output, "");
-  EXPECT_NE(end.errors.find("http_server: " + GetParam().reason), std::string::npos) << end.errors;
-  EXPECT_NE(end.errors.find("\nusage: http_server "), std::string::npos) << end.errors;
+  expect_refusal(http_server_path, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -205,7 +192,7 @@ INSTANTIATE_TEST_SUITE_P(
                     wrong_command_line{"no_time", {"--request-timeout"}, "--request-timeout requires a value"},
                     wrong_command_line{"an_unknown_option", {"--port", "1"}, "there is no option \"--port\""},
                     wrong_command_line{"a_word", {"80"}, "unexpected argument \"80\""}),
-    [](const auto& each) { return each.param.name; });
+    name_of_command_line);
 
 TEST(http_command_line, asked_for_help_says_how_it_is_used) {
   const ending end = child_process({http_server_path, "--help"}).wait();

@@ -22,6 +22,7 @@
 
 #include "child_process.hpp"
 #include "guarded_io.hpp"
+#include "wrong_command_line.hpp"
 
 namespace {
 
@@ -265,22 +266,10 @@ TEST(pipeline, says_which_file_does_not_exist) {
   EXPECT_EQ(end.errors, "pipeline: cannot open /nowhere/at/all: No such file or directory\n");
 }
 
-struct wrong_command_line {
-  std::string name;
-  std::vector<std::string> arguments;
-  std::string reason;
-};
-
-std::ostream& operator<<(std::ostream& out, const wrong_command_line& wrong) { return out << wrong.name; }
-
 class pipeline_with_a_wrong_command_line : public testing::TestWithParam<wrong_command_line> {};
 
 TEST_P(pipeline_with_a_wrong_command_line, says_what_is_wrong_and_how_it_is_used) {
-  const ending end = child_process(command(GetParam().arguments)).wait();
-  EXPECT_EQ(end.exit_code, 2) << end;
-  EXPECT_EQ(end.output, "");
-  EXPECT_NE(end.errors.find(GetParam().reason), std::string::npos) << end.errors;
-  EXPECT_NE(end.errors.find("\nusage: pipeline "), std::string::npos) << end.errors;
+  expect_refusal(pipeline_path, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -296,7 +285,7 @@ INSTANTIATE_TEST_SUITE_P(
         wrong_command_line{"workers_without_a_number", {"--workers"}, "--workers requires a value"},
         wrong_command_line{"an_unknown_option", {"--colour"}, "there is no option \"--colour\""},
         wrong_command_line{"two_files", {"a", "b"}, "one FILE at most, and \"b\" is a second one"}),
-    [](const auto& each) { return each.param.name; });
+    name_of_command_line);
 
 TEST(pipeline, says_how_it_is_used_when_asked) {
   const ending end = child_process(command({"--help"})).wait();

@@ -129,8 +129,8 @@ TEST_P(promise_loop, says_where_an_expression_is_malformed) {
 
 TEST_P(promise_loop, goes_a_hundred_levels_deep_and_refuses_more) {
   const auto nested = [](std::size_t levels) { return std::string(levels, '(') + "a" + std::string(levels, ')'); };
-  expect_value({nested(99), "a=5"}, nested(99) + " = 5");
-  expect_failure({nested(100), "a=5"}, nested(100) + ": at column 101: expected at most 100 levels of ( and -, got \"a\"");
+  expect_value({nested(100), "a=5"}, nested(100) + " = 5");
+  expect_failure({nested(101), "a=5"}, nested(101) + ": at column 101: expected at most 100 levels of ( and -, got \"(\"");
   const std::string negative = "1" + std::string(200, '-');
   expect_failure({negative}, negative + ": at column 103: expected at most 100 levels of ( and -, got \"-\"");
 }

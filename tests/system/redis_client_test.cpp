@@ -16,6 +16,7 @@
 #include "guarded_io.hpp"
 #include "owned_fd.hpp"
 #include "redis_program.hpp"
+#include "wrong_command_line.hpp"
 
 namespace {
 
@@ -195,11 +196,8 @@ TEST_P(redis_client, ends_when_half_an_answer_is_followed_by_the_end) {
 INSTANTIATE_TEST_SUITE_P(styles, redis_client, testing::Values("task", "fiber"), [](const auto& which) { return which.param; });
 
 TEST(redis_client_command_line, is_refused_where_it_is_wrong) {
-  child_process program({client_path, "--server", "localhost:6379"});
-  const ending how = program.wait();
-  EXPECT_EQ(how.exit_code, 2);
-  EXPECT_TRUE(how.errors.starts_with("redis_client: --server takes ADDRESS:PORT in numbers, as 127.0.0.1:6379, not \"localhost:6379\"\n"))
-      << how.errors;
+  expect_refusal(client_path, {"--server", "localhost:6379"},
+                 "--server takes ADDRESS:PORT in numbers, as 127.0.0.1:6379, not \"localhost:6379\"\n");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "guarded_io.hpp"
 #include "resp_server_test.hpp"
+#include "wrong_command_line.hpp"
 
 namespace {
 
@@ -213,14 +214,6 @@ TEST_P(resp_server, says_at_sigusr1_what_its_strands_wait_for) {
 
 INSTANTIATE_TEST_SUITE_P(styles, resp_server, both_styles, name_of_style);
 
-struct wrong_command_line {
-  std::string name;
-  std::vector<std::string> arguments;
-  std::string reason;
-};
-
-std::ostream& operator<<(std::ostream& out, const wrong_command_line& wrong) { return out << wrong.name; }
-
 const std::vector<wrong_command_line> wrong_command_lines{
     {"an_unknown_option", {"--colour", "red"}, "there is no option \"--colour\""},
     {"an_option_without_its_value", {"--listen"}, "--listen requires a value"},
@@ -237,17 +230,11 @@ const std::vector<wrong_command_line> wrong_command_lines{
 class a_wrong_command_line_of_resp_server : public testing::TestWithParam<wrong_command_line> {};
 
 TEST_P(a_wrong_command_line_of_resp_server, is_refused_with_the_reason_and_the_usage) {
-  std::vector<std::string> words{resp_server_path};
-  words.insert(words.end(), GetParam().arguments.begin(), GetParam().arguments.end());
-  const ending end = child_process(words).wait();
-  EXPECT_EQ(end.exit_code, 2) << end;
-  EXPECT_EQ(end.output, "");
-  EXPECT_TRUE(end.errors.starts_with("resp_server: " + GetParam().reason)) << end;
-  EXPECT_NE(end.errors.find("\nusage: resp_server "), std::string::npos) << end;
+  expect_refusal(resp_server_path, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(each, a_wrong_command_line_of_resp_server, testing::ValuesIn(wrong_command_lines),
-                         [](const auto& each) { return each.param.name; });
+                         name_of_command_line);
 
 TEST(resp_server_help, is_the_usage_on_standard_output) {
   const ending end = child_process({resp_server_path, "--help"}).wait();

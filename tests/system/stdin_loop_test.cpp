@@ -16,6 +16,7 @@
 #include "child_process.hpp"
 #include "guarded_io.hpp"
 #include "owned_fd.hpp"
+#include "wrong_command_line.hpp"
 
 namespace {
 
@@ -177,10 +178,7 @@ TEST(stdin_loop_input, may_have_lines_of_any_length_and_any_bytes) {
 }
 
 TEST(stdin_loop_command_line, is_refused_where_it_is_wrong) {
-  child_process program({stdin_loop_path, "--style", "thread"});
-  const ending how = program.wait();
-  EXPECT_EQ(how.exit_code, 2);
-  EXPECT_TRUE(how.errors.starts_with("stdin_loop: --style is task or fiber, not \"thread\"\nusage: ")) << how.errors;
+  expect_refusal(stdin_loop_path, {"--style", "thread"}, "--style is task or fiber, not \"thread\"\n");
 }
 
 // What somebody at a terminal sees.

@@ -19,6 +19,7 @@
 #include "child_process.hpp"
 #include "guarded_io.hpp"
 #include "owned_fd.hpp"
+#include "wrong_command_line.hpp"
 
 namespace {
 
@@ -215,24 +216,10 @@ TEST_P(worker_pool, stops_at_a_second_signal) {
 
 INSTANTIATE_TEST_SUITE_P(styles, worker_pool, testing::Values("task", "fiber"), [](const auto& each) { return each.param; });
 
-struct wrong_command_line {
-  std::string name;
-  std::vector<std::string> arguments;
-  std::string reason;
-};
-
-std::ostream& operator<<(std::ostream& out, const wrong_command_line& wrong) { return out << wrong.name; }
-
 class worker_pool_with_a_wrong_command_line : public testing::TestWithParam<wrong_command_line> {};
 
 TEST_P(worker_pool_with_a_wrong_command_line, says_what_is_wrong_and_how_it_is_used) {
-  std::vector<std::string> arguments = GetParam().arguments;
-  arguments.insert(arguments.begin(), worker_pool_path);
-  const ending end = child_process(arguments).wait();
-  EXPECT_EQ(end.exit_code, 2) << end;
-  EXPECT_EQ(end.output, "");
-  EXPECT_NE(end.errors.find(GetParam().reason), std::string::npos) << end.errors;
-  EXPECT_NE(end.errors.find("\nusage: worker_pool "), std::string::npos) << end.errors;
+  expect_refusal(worker_pool_path, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -248,7 +235,7 @@ INSTANTIATE_TEST_SUITE_P(
                            {"--timeout", "5", "a"},
                            "--timeout takes a time from 1ms to 1000000m, as 500ms, 30s or 2m, not \"5\""},
         wrong_command_line{"an_unknown_option", {"--colour"}, "there is no option \"--colour\""}),
-    [](const auto& each) { return each.param.name; });
+    name_of_command_line);
 
 TEST(worker_pool_help, is_the_usage_on_standard_output) {
   const ending end = child_process({worker_pool_path, "--help"}).wait();

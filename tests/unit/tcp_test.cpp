@@ -116,6 +116,72 @@ TEST(tcp, half_close_works_both_ways) {
   });
 }
 
+// How reading the answer ends for a peer that has sent more than was read of it.
+template <class End>
+result<std::size_t> read_after_the_answer(End ends) {
+  result<std::size_t> last;
+  on_fiber([&] {
+    auto [a, b] = connected();
+    await(!b.write_all(bytes_of("a question, of which one byte is read")));
+    std::array<std::byte, 16> buffer;
+    await(!a.read_exactly(std::span(buffer).first(1)));
+    await(!a.write_all(bytes_of("answer")));
+    auto ending = spawn([&] { return ends(a); });
+    do last = await(b.read_some(buffer));
+    while (last && *last != 0);
+    b.close();
+    const result<> ended = await(ending);
+    EXPECT_TRUE(ended.has_value());
+  });
+  return last;
+}
+
+TEST(tcp, finish_ends_a_conversation_that_closing_would_reset) {
+  const auto closes = [](tcp::stream& from) -> result<> {
+    from.close();
+    return {};
+  };
+  const auto in_task = [](tcp::stream& from) { return from.finish(); };
+  const auto on_its_fiber = [](tcp::stream& from) -> result<> { return await(from.finish()); };
+  const auto closed = read_after_the_answer(closes);
+  ASSERT_FALSE(closed.has_value()) << "or the rest shows nothing";
+  EXPECT_EQ(closed.error(), std::errc::connection_reset);
+  EXPECT_EQ(read_after_the_answer(in_task).value(), 0U);
+  EXPECT_EQ(read_after_the_answer(on_its_fiber).value(), 0U);
+}
+
+TEST(tcp, finish_hears_a_peer_out_only_so_far) {
+  on_fiber([] {
+    auto [a, b] = connected();
+    auto goes_on = spawn([&] {
+      const std::string much(100'000, 'x');
+      while (await(b.write_all(bytes_of(much)))) await(yield_now());
+    });
+    await(!a.finish(1'000'000));
+    a.close();
+    (void)await(goes_on);  // which ends by the reset only
+  });
+}
+
+TEST(tcp, finish_of_what_is_closed_is_an_error) {
+  on_fiber([] {
+    auto [a, b] = connected();
+    a.close();
+    const result<> ended = await(a.finish());
+    EXPECT_EQ(ended.error(), errc::closed);
+  });
+}
+
+TEST(tcp, writing_nothing_is_complete_at_once_whatever_became_of_the_peer) {
+  on_fiber([] {
+    auto [a, b] = connected();
+    ASSERT_TRUE(a.shutdown_send());
+    EXPECT_TRUE(await(a.write_all({})).has_value());
+    EXPECT_EQ(await(!a.write_some({})), 0U);
+    EXPECT_EQ(await(a.write_all(bytes_of("x"))).error(), std::errc::broken_pipe);
+  });
+}
+
 TEST(tcp, reads_what_has_arrived_and_then_the_end_after_shutdown_receive) {
   on_fiber([] {
     auto [a, b] = connected();

@@ -15,6 +15,8 @@ class file_descriptor {
   file_descriptor() noexcept = default;
   // What is one of these three is moved away from there.
   explicit file_descriptor(int fd) noexcept : fd_(fd >= 0 && fd <= last_standard ? above_standard(fd) : fd) {}
+  // Another one for the same open file, which programs started by this one do not inherit; empty with errno.
+  static file_descriptor duplicate_of(int fd) noexcept;
   file_descriptor(file_descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   file_descriptor& operator=(file_descriptor&& other) noexcept {
     std::swap(fd_, other.fd_);

@@ -14,6 +14,7 @@ namespace cordage::detail {
 // Derived classes add get(). Movable until it is started.
 class io_wait {
  public:
+  // To begin it is a system call at most: a time limit need not count that, see time_limit.hpp.
   static constexpr bool begins_in_no_time = true;
 
   explicit io_wait(const io_operation& what) noexcept : io_(what) {}

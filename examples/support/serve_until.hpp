@@ -28,11 +28,12 @@ class end_signal {
   std::optional<cordage::signal_set> asked_;
 };
 
+// `until` is end_signal::wait, or what awaits that and then has something to do before the server drains.
 template <class Handler>
-cordage::task<> serve_until_signal(cordage::tcp::listener listener, Handler handler, cordage::tcp::serve_options how,
-                                   end_signal& end) {
+cordage::task<> serve_until(cordage::task<> until, cordage::tcp::listener listener, Handler handler,
+                            cordage::tcp::serve_options how) {
   auto server = cordage::tcp::serve(std::move(listener), handler, how);
-  const auto [served, signalled] = co_await cordage::when_any(std::move(server), end.wait());
+  const auto [served, signalled] = co_await cordage::when_any(std::move(server), std::move(until));
   if (served && !*served) throw std::system_error(served->error(), "serving");
 }
 
