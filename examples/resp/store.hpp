@@ -2,8 +2,7 @@
 //
 // A key whose time has passed is gone at once for whoever asks for it; expire_keys() gives its memory back. A strand
 // for each key that expires would be the obvious way, and is not simpler: one whose sleep was over just before its key was
-// set anew would have to find that out, all of them would have to be stopped at the end, and each takes more than ten
-// times the memory of an entry in a sorted set, see docs/guide/resp_server.md.
+// set anew would have to find that out, all of them would have to be stopped at the end, and each has a frame and a timer.
 #pragma once
 
 #include <chrono>
