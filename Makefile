@@ -11,7 +11,7 @@ define build
 @env -u MAKEFLAGS -u MAKELEVEL cmake --build --preset $(1) --target $(3) --parallel $(JOBS)
 endef
 
-.PHONY: all echo test test-asan test-tsan test-gcc test-flags test-long test-dev bench format clean help
+.PHONY: all echo test report test-asan test-tsan test-gcc test-flags test-platforms test-long test-dev bench format clean help
 .NOTPARALLEL:
 
 all: ## build the library, the examples and the benchmarks into build/release (the default)
@@ -25,7 +25,10 @@ echo: ## build, then run the echo server until Ctrl-C; STYLE=fiber for the other
 	    "Until Ctrl-C. In another terminal, type:" "    printf 'hello\n' | nc -N 127.0.0.1 7007"; done)
 
 test: build-release ## build everything and run all tests
-	@ctest --preset release
+	@ctest --preset release --output-junit tests.xml
+
+report: ## run the tests, then print what to report of a platform that has none of ours: a Mac, an ARM board
+	@tools/report.sh
 
 test-asan: build-asan ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@ctest --preset asan
@@ -34,7 +37,7 @@ test-tsan: build-tsan ## run the tests under ThreadSanitizer
 	@ctest --preset tsan
 
 test-gcc: build-gcc ## run the tests as compiled by g++
-	@ctest --preset gcc
+	@ctest --preset gcc --output-junit tests.xml
 
 test-flags: ## run the tests of what switches stacks as compiled with other flags
 	@tools/bootstrap.sh build test gcc flags
@@ -44,6 +47,10 @@ test-long: build-release ## run what takes long or much memory: a million fibers
 	@tools/bootstrap.sh build test gcc flags bench
 	@ctest --preset long
 	@tools/test_flags.sh --all
+
+test-platforms: ## build and test for other machines, in emulators; PLATFORMS=--all for all of it, see tools/test_platforms.py
+	@tools/bootstrap.sh build platforms
+	@tools/test_platforms.py $(PLATFORMS)
 
 test-dev: build-dev ## run the tests of a debug build
 	@ctest --preset dev
@@ -73,4 +80,4 @@ clean: ## remove everything that was built
 	rm -rf build
 
 help: ## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  make %-14s %s\n", $$1, $$2 }'

@@ -2,7 +2,7 @@
 # Makes sure that this machine has what building and testing need; silent when it does. What is missing is named, with
 # the reason, and then installed through apt-get where there is one and the right to use it.
 #
-#   tools/bootstrap.sh NEED…        needs: build test asan tsan gcc flags bench format
+#   tools/bootstrap.sh NEED…        needs: build test asan tsan gcc flags platforms bench format
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,8 @@ want() {  # want PACKAGE REASON
   packages+=("$1")
   reasons+=("$2")
 }
+
+on_macos() { [[ $OSTYPE == darwin* ]]; }
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -28,19 +30,15 @@ has_new_cmake() {
 }
 
 has_googletest() {
-  local directory
   # A GoogleTest that somebody points CMake to is theirs to provide.
   if [[ -n ${GTest_ROOT:-}${GTest_DIR:-}${CMAKE_PREFIX_PATH:-} ]]; then return; fi
-  for directory in /usr/include /usr/local/include /opt/homebrew/include; do
-    if [[ -e $directory/gtest/gtest.h ]]; then return; fi
-  done
-  return 1
+  has_header gtest/gtest.h
 }
 
-has_cares() {
+has_header() {
   local directory
   for directory in /usr/include /usr/local/include /opt/homebrew/include; do
-    if [[ -e $directory/ares.h ]]; then return; fi
+    if [[ -e $directory/$1 ]]; then return; fi
   done
   return 1
 }
@@ -58,18 +56,18 @@ has_openbsd_netcat() { has nc.openbsd || [[ $(nc -h 2>&1) == *-N* ]]; }
 need_build() {
   has_new_cmake || want cmake "the build needs CMake 3.25 or newer"
   has make || want make "the build is started by make"
-  tools/choose_compiler.sh >/dev/null 2>&1 || want g++ "no clang++ 19 or newer and no g++ 12 or newer is here"
+  on_macos || tools/choose_compiler.sh >/dev/null 2>&1 || want g++ "no clang++ 19 or newer and no g++ 12 or newer is here"
 }
 
 need_test() {
   has_googletest || want libgtest-dev "the tests are written with GoogleTest"
   has python3 || want python3 "the checks of the source tree are Python scripts"
-  has gdb || want gdb "what a debugger sees of fibers and tasks is tested, too"
+  on_macos || has gdb || want gdb "what a debugger sees of fibers and tasks is tested, too"
   has socat || want socat "the system tests talk to the examples with it"
-  has_cares || want libc-ares-dev "an example awaits its callbacks, and is tested"
-  [[ -e /usr/include/hiredis/async.h ]] || want libhiredis-dev "an example awaits its callbacks, and is tested"
-  [[ -e /usr/include/sqlite3.h ]] || want libsqlite3-dev "an example waits inside of its callbacks, and is tested"
-  has_llhttp || want node-llhttp "an example speaks HTTP by its parser, and is tested and fuzzed"
+  has_header ares.h || want libc-ares-dev "an example awaits its callbacks, and is tested"
+  has_header hiredis/async.h || want libhiredis-dev "an example awaits its callbacks, and is tested"
+  on_macos || has_header sqlite3.h || want libsqlite3-dev "an example waits inside of its callbacks, and is tested"
+  on_macos || has_llhttp || want node-llhttp "an example speaks HTTP by its parser, and is tested and fuzzed"
   has curl || want curl "the HTTP example is asked by it"
   has wrk || want wrk "the HTTP example is loaded by it"
   has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
@@ -116,6 +114,17 @@ need_flags() {
   has "ld.lld$version" || want "lld$version" "clang's link-time optimization needs it"
 }
 
+# Other machines: their compilers, and the emulator that runs what these make. zig has a script of its own.
+need_platforms() {
+  need_sanitizers
+  has qemu-aarch64 || want qemu-user "runs the tests of other machines"
+  has aarch64-linux-gnu-g++ || want g++-aarch64-linux-gnu "compiles the tests for AArch64, and has its C++ library"
+  has riscv64-linux-gnu-g++ || want g++-riscv64-linux-gnu "compiles the tests for 64-bit RISC-V, and has its C++ library"
+  [[ -e /usr/src/googletest/CMakeLists.txt ]] || want googletest "GoogleTest is compiled for other machines"
+  has_llhttp || want node-llhttp "the HTTP example is built for other machines, too"
+  has ninja || want ninja-build "what is built for other machines is built with it"
+}
+
 need_format() { has clang-format || want clang-format "make format calls it"; }
 
 find_missing() {
@@ -124,7 +133,7 @@ find_missing() {
   local need sanitizers_done=""
   for need in "$@"; do
     case $need in
-      build | test | gcc | bench | flags | format) "need_$need" ;;
+      build | test | gcc | bench | flags | platforms | format) "need_$need" ;;
       asan | tsan) if [[ -z $sanitizers_done ]]; then need_sanitizers && sanitizers_done=yes; fi ;;
       *) echo "bootstrap.sh: unknown need '$need'" >&2 && exit 2 ;;
     esac
@@ -145,6 +154,28 @@ refuse() {
 find_missing "$@"
 if [[ ${#packages[@]} -eq 0 ]]; then exit 0; fi
 
+# What Homebrew calls it.
+homebrew_name() {
+  case $1 in
+    libgtest-dev) echo googletest ;;
+    python3) echo python ;;
+    libc-ares-dev) echo c-ares ;;
+    libhiredis-dev) echo hiredis ;;
+    redis-tools | redis-server) echo redis ;;
+    netcat-openbsd) echo netcat ;;
+    *) echo "$1" ;;
+  esac
+}
+
+if on_macos; then
+  has brew || refuse "There is no Homebrew here (https://brew.sh)"
+  for i in "${!packages[@]}"; do packages[i]=$(homebrew_name "${packages[i]}"); done
+  echo "Installing with Homebrew:"
+  print_missing
+  brew install "${packages[@]}" || refuse "Homebrew could not install everything"
+  exit 0
+fi
+
 has apt-get || refuse "There is no apt-get here"
 as_root=()
 if [[ $(id -u) -ne 0 ]]; then
@@ -157,6 +188,7 @@ print_missing
 apt_get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
 # One unreachable source of the machine's list must not stand in the way of packages that another one has.
 "${apt_get[@]}" update || echo "apt-get update had errors; trying with the lists that are there" >&2
+apt-get install --assume-no --no-install-recommends "${packages[@]}" </dev/null 2>/dev/null | sed -n 's/^\(Need\|After\)/  &/p' || true
 "${apt_get[@]}" install -y --no-install-recommends "${packages[@]}" </dev/null \
   || refuse "apt-get could not install everything"
 

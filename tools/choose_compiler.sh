@@ -19,9 +19,9 @@ major() {  # the major version of a compiler, 0 if it cannot be run
   echo "${version%%.*}"
 }
 
-# Apple counts its clang differently: its 17 is LLVM's 19.
+# With Apple's own library, in which std::expected is not hidden, clang 16 is enough. There is no g++: what has its name is clang.
 least_plain_clang=$least_clang
-if [[ $OSTYPE == darwin* ]]; then least_plain_clang=17; fi
+if [[ $OSTYPE == darwin* ]]; then least_plain_clang=16; fi
 
 choose() {  # choose CC CXX LEAST: prints and ends if CXX is there and new enough
   command -v "$2" >/dev/null && [[ $(major "$2") -ge $3 ]] || return 0
@@ -37,14 +37,16 @@ if [[ $kind != gcc ]]; then
   for version in 19 20 21; do choose "clang-$version" "clang++-$version" "$least_clang"; done
   choose clang clang++ "$least_plain_clang"
 fi
-if [[ $kind != clang ]]; then
+if [[ $kind != clang && $OSTYPE != darwin* ]]; then
   choose gcc g++ "$least_gcc"
   for version in 12 13 14; do choose "gcc-$version" "g++-$version" "$least_gcc"; done
 fi
 
-case $kind in
-  clang) echo "no clang++ 19 or newer found; on Debian or Ubuntu: apt-get install clang-19" ;;
-  gcc) echo "no g++ 12 or newer found; on Debian or Ubuntu: apt-get install g++" ;;
+case $OSTYPE-$kind in
+  darwin*-gcc) echo "there is no g++ on macOS" ;;
+  darwin*) echo "no clang++ 16 or newer found; xcode-select --install, or a newer Xcode" ;;
+  *-clang) echo "no clang++ 19 or newer found; on Debian or Ubuntu: apt-get install clang-19" ;;
+  *-gcc) echo "no g++ 12 or newer found; on Debian or Ubuntu: apt-get install g++" ;;
   *) echo "no clang++ 19 and no g++ 12 (or newer) found; on Debian or Ubuntu: apt-get install clang-19, or g++" ;;
 esac >&2
 exit 1

@@ -29,6 +29,6 @@ if [[ $(cat "$stamp" 2>/dev/null) != "$toolchain" ]]; then
   echo "build/$preset: configuring for $toolchain"
   fresh=(--fresh)
 fi
-cmake "${fresh[@]}" --preset "$preset" -G "$generator" -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX" \
+cmake ${fresh[@]+"${fresh[@]}"} --preset "$preset" -G "$generator" -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX" \
   --log-level=NOTICE "$@" >/dev/null
 echo "$toolchain" >"$stamp"

@@ -19,12 +19,13 @@
 
 #include "client.hpp"
 #include "server_program.hpp"
+#include "slowly.hpp"
 
 namespace support {
 
 // Sanitizers make everything slower, so what is repeated often is repeated less there.
 constexpr std::size_t scaled(std::size_t count, std::size_t sanitized) {
-  return cordage::config::sanitized ? sanitized : count;
+  return support::slowly ? sanitized : count;
 }
 
 // To check the type of an object, UBSan asks with a new pipe whether its memory can be read; where there are no

@@ -22,6 +22,7 @@
 
 #include "child_process.hpp"
 #include "guarded_io.hpp"
+#include "slowly.hpp"
 #include "wrong_command_line.hpp"
 
 namespace {
@@ -30,7 +31,7 @@ using namespace support;
 
 const std::string pipeline_path = CORDAGE_EXAMPLES_DIR "/pipeline";
 
-constexpr int many_lines = cordage::config::sanitized ? 100'000 : 1'000'000;
+constexpr int many_lines = support::slowly ? 100'000 : 1'000'000;
 
 std::vector<std::string> command(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), pipeline_path);

@@ -27,12 +27,14 @@
 #include <cordage/virtual_clock.hpp>
 #include <cordage/when.hpp>
 
+#include "slowly.hpp"
+
 namespace {
 
 using namespace cordage;
 using namespace std::chrono_literals;
 
-constexpr int rounds = config::sanitized ? 2'000 : 10'000;
+constexpr int rounds = support::emulated ? 1'000 : support::slowly ? 2'000 : 10'000;
 
 using random_source = std::mt19937;
 

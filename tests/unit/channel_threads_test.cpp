@@ -17,6 +17,7 @@
 #include "both_styles.hpp"
 #include "channel_ends.hpp"
 #include "many_at_a_channel.hpp"
+#include "slowly.hpp"
 
 namespace {
 
@@ -37,7 +38,7 @@ TEST(channel, may_be_destroyed_by_whoever_received_the_last_item) {
 
 // Two runtimes, and threads without one, at both ends.
 void many_threads(std::size_t capacity) {
-  constexpr int each = config::sanitized ? 500 : 5'000;
+  constexpr int each = support::slowly ? 500 : 5'000;
   constexpr int producers = 6;
   channel<int> items(capacity);
   std::vector<std::atomic<int>> received(static_cast<std::size_t>(producers * each));

@@ -16,6 +16,7 @@
 
 #include "guarded_io.hpp"
 #include "owned_fd.hpp"
+#include "slowly.hpp"
 
 namespace {
 
@@ -105,7 +106,7 @@ TEST(dump_signal, may_come_at_any_time) {
       std::this_thread::sleep_for(50us);
     }
   });
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < (support::emulated ? 20 : 200); ++i) {
     runtime rt({.dump_signal = SIGUSR1});
     auto many = [&]() -> task<> {
       for (int k = 0; k < 10; ++k) (void)spawn(sleep_for(100us));

@@ -15,6 +15,7 @@
 
 #include "both_styles.hpp"
 #include "many_waiters.hpp"
+#include "slowly.hpp"
 #include "stands_in_line.hpp"
 
 namespace {
@@ -302,7 +303,7 @@ TEST(auto_reset_event, passed_on_is_a_lock_among_strands_and_threads) {
   EXPECT_GE(passed, 8'000);
 }
 
-TEST(manual_reset_event, has_a_hundred_thousand_waiters) { wait_for_an_event(config::sanitized ? 10'000 : 100'000); }
+TEST(manual_reset_event, has_a_hundred_thousand_waiters) { wait_for_an_event(support::slowly ? 10'000 : 100'000); }
 
 TEST(events_death, are_not_destroyed_while_somebody_waits_for_them) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");

@@ -17,6 +17,7 @@
 #include "counted.hpp"
 #include "many_fibers.hpp"
 #include "manual_operation.hpp"
+#include "slowly.hpp"
 
 namespace {
 
@@ -272,7 +273,7 @@ TEST(fibers, run_on_many_threads_each_with_their_own) {
 }
 
 TEST(fiber, is_suspended_with_a_hundred_thousand_others) {
-  support::suspend_and_resume(config::sanitized ? 1'000 : 100'000);
+  support::suspend_and_resume(support::slowly ? 1'000 : 100'000);
 }
 
 }  // namespace

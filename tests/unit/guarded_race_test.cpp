@@ -14,6 +14,7 @@
 #include <cordage/when.hpp>
 
 #include "both_styles.hpp"
+#include "slowly.hpp"
 #include "stands_in_line.hpp"
 
 namespace {
@@ -93,7 +94,7 @@ TEST(guarded, goes_to_those_who_came_while_a_condition_was_looked_at_in_vain) {
 
 TEST(guarded, in_selects_on_two_threads_is_never_had_by_two_nor_lost) {
   guarded<int> both[] = {guarded<int>(0), guarded<int>(0)};
-  const int times = config::sanitized ? 1'000 : 2'500;
+  const int times = support::slowly ? 1'000 : 2'500;
   auto strand = [&](int number) -> task<> {
     auto any = [](const int& n) { return n >= 0; };
     for (int i = 0; i < times; ++i) {
@@ -141,7 +142,7 @@ TEST(guarded, is_handed_round_by_conditions_between_two_runtimes) {
 
 // Stops race the looks of another thread; whatever happens nothing is lost.
 TEST(guarded, survives_stops_while_another_thread_looks_at_the_conditions) {
-  const int rounds = config::sanitized ? 2'000 : 10'000;
+  const int rounds = support::slowly ? 2'000 : 10'000;
   guarded<int> number(0);
   std::atomic<bool> over{false};
   std::thread other([&] {

@@ -15,6 +15,7 @@
 #include <cordage/when.hpp>
 
 #include "both_styles.hpp"
+#include "slowly.hpp"
 #include "stands_in_line.hpp"
 
 namespace {
@@ -255,7 +256,7 @@ TEST(guarded, looks_at_a_condition_when_the_wait_begins_and_whenever_the_value_i
 }
 
 TEST(guarded, has_a_hundred_thousand_waiters) {
-  static constexpr int waiters = config::sanitized ? 10'000 : 100'000;
+  static constexpr int waiters = support::slowly ? 10'000 : 100'000;
   guarded<int> admitted(-1);
   auto may_enter = [](const int& n) { return n >= 0; };
   auto waits = [&]() -> task<> { ++*co_await admitted.wait_until(may_enter); };

@@ -14,6 +14,7 @@
 #include <cordage/when.hpp>
 
 #include "both_styles.hpp"
+#include "slowly.hpp"
 #include "stands_in_line.hpp"
 
 namespace {
@@ -324,7 +325,7 @@ TEST(mutex, that_is_free_can_be_locked_while_a_select_in_vain_is_about_to_give_i
 TEST(mutex, in_selects_on_two_threads_is_never_locked_by_two_nor_lost) {
   mutex both[2];
   int had[2] = {0, 0};
-  const int times = config::sanitized ? 1'000 : 2'500;
+  const int times = support::slowly ? 1'000 : 2'500;
   auto strand = [&](int number) -> task<> {
     for (int i = 0; i < times; ++i) {
       const std::size_t first = static_cast<std::size_t>(number % 2);

@@ -10,13 +10,15 @@
 
 #include <gtest/gtest.h>
 
+#include "slowly.hpp"
+
 namespace {
 
 using namespace cordage;
 using detail::race;
 using outcome = race::outcome;
 
-constexpr int rounds = config::sanitized ? 3'000 : 30'000;
+constexpr int rounds = support::slowly ? 3'000 : 30'000;
 
 TEST(race, is_claimed_once) {
   race one;

@@ -24,6 +24,7 @@
 
 #include "both_styles.hpp"
 #include "channel_ends.hpp"
+#include "slowly.hpp"
 
 namespace {
 
@@ -273,14 +274,14 @@ TEST(select, a_lock_that_lost_is_waited_for_again_to_its_end_or_a_stop) {
             auto access = co_await g.lock();
             *access = 1;
           };
-          (void)spawn(sets());
+          (void)spawn(sets);
         });
   }
 }
 
 // Two runtimes on two threads, all of whose strands select between sending to and receiving from shared channels.
 TEST(select, between_two_threads_gives_every_item_once) {
-  constexpr int each = config::sanitized ? 1'000 : 10'000;
+  constexpr int each = support::slowly ? 1'000 : 10'000;
   for (const std::size_t capacity : {0, 1}) {
     channel<int> one(capacity), two(capacity);
     std::vector<std::atomic<int>> received(static_cast<std::size_t>(4 * each));

@@ -18,6 +18,7 @@
 
 #include "both_styles.hpp"
 #include "many_waiters.hpp"
+#include "slowly.hpp"
 #include "stands_in_line.hpp"
 
 namespace {
@@ -342,7 +343,7 @@ TEST(semaphore, of_one_keeps_strands_and_threads_apart) {
   EXPECT_EQ(one.available(), 1U);
 }
 
-TEST(semaphore, has_a_hundred_thousand_waiters) { stand_in_line(config::sanitized ? 10'000 : 100'000); }
+TEST(semaphore, has_a_hundred_thousand_waiters) { stand_in_line(support::slowly ? 10'000 : 100'000); }
 
 TEST(semaphore_death, is_not_destroyed_while_somebody_waits_for_it) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");

@@ -18,6 +18,7 @@
 
 #include "both_styles.hpp"
 #include "counted.hpp"
+#include "slowly.hpp"
 
 namespace {
 
@@ -421,7 +422,7 @@ TEST(suspend, in_combinators_is_told_by_their_stops) {
 
 // With a walk past the others for each of them this would take longer than any test may.
 TEST(suspension, one_of_very_many_is_resumed_or_stopped_without_passing_the_others) {
-  constexpr std::size_t many = config::sanitized ? 50'000 : 200'000;
+  constexpr std::size_t many = support::slowly ? 50'000 : 200'000;
   std::vector<suspension<>> waiting;
   waiting.reserve(many);
   std::size_t resumed = 0, stopped = 0;

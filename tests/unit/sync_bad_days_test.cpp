@@ -30,6 +30,7 @@
 
 #include "counted.hpp"
 #include "seeded_bytes.hpp"
+#include "slowly.hpp"
 #include "stands_in_line.hpp"
 
 namespace {
@@ -265,7 +266,7 @@ class population {
 // On one runtime, whose clock goes on when nobody has anything to do: so a wake that is lost is found, and does not hang.
 TEST(sync_bad_days, random_strands_stopped_at_random_lose_nothing) {
   const auto seed = static_cast<unsigned>(choose_seed());
-  const unsigned rounds = config::sanitized ? 2'000 : 10'000;
+  const unsigned rounds = support::slowly ? 2'000 : 10'000;
   virtual_clock clock;
   auto all_days = [&]() -> task<> {
     for (unsigned round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {
@@ -293,7 +294,7 @@ TEST(sync_bad_days, random_strands_stopped_at_random_lose_nothing) {
 // On two, each on a thread of its own.
 TEST(sync_bad_days, random_strands_of_two_runtimes_lose_nothing) {
   const auto seed = static_cast<unsigned>(choose_seed());
-  const unsigned rounds = config::sanitized ? 200 : 1'000;
+  const unsigned rounds = support::slowly ? 200 : 1'000;
   for (unsigned round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     world of(seed + round);

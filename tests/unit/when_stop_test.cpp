@@ -21,6 +21,7 @@
 #include "counted.hpp"
 #include "counted_allocations.hpp"
 #include "manual_operation.hpp"
+#include "slowly.hpp"
 
 namespace {
 
@@ -262,7 +263,7 @@ task<int> chain(by how, int depth, bool ends) {
   co_return below + 1;
 }
 
-constexpr int deep = config::sanitized ? 100'000 : 1'000'000;
+constexpr int deep = support::slowly ? 100'000 : 1'000'000;
 constexpr by each_way[] = {by::all,     by::any,     by::range,    by::limit,
                            by::shields, by::results, by::cleanups, by::turns};
 

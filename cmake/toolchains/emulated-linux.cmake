@@ -1,0 +1,28 @@
+# What the toolchains of emulated Linux machines share: the machine is CMAKE_SYSTEM_PROCESSOR.
+#
+#   CORDAGE_SYSROOT    where Debian's packages for that machine have been unpacked, besides the cross compiler's own
+#   CORDAGE_EMULATOR   the command that runs a program, if not that below
+set(triple ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu)
+foreach(language IN ITEMS C CXX ASM)
+  set(CMAKE_${language}_COMPILER_TARGET ${triple})
+endforeach()
+
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES CORDAGE_SYSROOT)
+set(CMAKE_LIBRARY_ARCHITECTURE ${triple})
+set(CMAKE_FIND_ROOT_PATH ${CORDAGE_SYSROOT} /usr/${triple})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+foreach(kind IN ITEMS LIBRARY INCLUDE PACKAGE)
+  set(CMAKE_FIND_ROOT_PATH_MODE_${kind} ONLY)
+endforeach()
+
+# A program is linked as NAME.elf, and NAME is a script that runs it in the emulator: so whoever starts programs, the tests of
+# the examples and GoogleTest itself, need not know that they are another machine's.
+set(CORDAGE_EMULATOR "qemu-${CMAKE_SYSTEM_PROCESSOR} -L /usr/${triple}" CACHE STRING "Runs a program of the target machine")
+get_property(trying GLOBAL PROPERTY IN_TRY_COMPILE)
+if(NOT trying)
+  foreach(language IN ITEMS C CXX)
+    set(CMAKE_${language}_LINK_EXECUTABLE
+      "<CMAKE_${language}_COMPILER> <FLAGS> <CMAKE_${language}_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> -o <TARGET>.elf <LINK_LIBRARIES>"
+      "${CMAKE_CURRENT_LIST_DIR}/write_launcher.sh <TARGET> ${CORDAGE_EMULATOR}")
+  endforeach()
+endif()

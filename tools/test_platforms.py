@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Builds and tests cordage for other machines than this one, and prints what ran there as the table of README.md.
+
+    test_platforms.py                  the quick form, for every change
+    test_platforms.py --all            everything, every optimization level; long
+    test_platforms.py NAME…            those only, by name
+    test_platforms.py --list           the names
+    test_platforms.py --write …        also puts the table into README.md
+    test_platforms.py --self-test      sees that a table says what its results say
+
+The rows of this machine come from `make test` and `make test-gcc`, which leave their results in build/. What the programs
+need is installed by `tools/bootstrap.sh platforms`; a platform for which something cannot be had is skipped, and the table
+says so. Exits with 1 where a test failed, or where fewer than nine in ten of this machine's tests ran on AArch64.
+"""
+
+import argparse
+import collections
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+BEGIN, END = "<!-- platforms: tools/test_platforms.py --write -->", "<!-- /platforms -->"
+
+# The programs whose tests depend on the machine and the optimization level: stacks, frames, and what waits.
+CORE = ["unit_" + name for name in (
+    "async_generator", "awaiter", "backtrace", "c_frames", "coroutine", "coroutine_in_strands", "fiber", "foreign",
+    "generator", "overflow", "stack", "stop", "suspend", "switch", "task")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Platform:
+    name: str
+    title: str
+    compiler: str    # clang, gcc or zig
+    toolchain: str   # a file of cmake/toolchains
+    flags: str
+    emulator: str    # what runs the programs; empty where nothing does
+    programs: tuple = ()   # of the tests; none named, all
+    nightly: bool = False  # only with --all
+    options: tuple = ()    # further ones for CMake
+    sysroot: str = ""      # the function below that makes it
+
+
+@dataclasses.dataclass
+class Outcome:
+    title: str
+    compiler: str
+    how: str
+    passed: int = 0
+    failed: list = dataclasses.field(default_factory=list)
+    skipped: collections.Counter = dataclasses.field(default_factory=collections.Counter)  # by reason
+    note: str = ""  # instead of numbers
+
+    @property
+    def run(self):
+        return self.passed + len(self.failed)
+
+
+def emulated(machine, name, title, compiler, flags, **more):
+    return Platform(name, title, compiler, f"{machine}-linux", flags, f"qemu-{machine}", **more)
+
+
+def macos(processor, **more):
+    title = "macOS, Apple silicon" if processor == "aarch64" else "macOS, x86-64"
+    return Platform(f"macos-{processor}", title, "zig", "macos-zig", "-O0 -fno-sanitize=undefined", "",
+                    options=(f"-DCORDAGE_MACOS_PROCESSOR={processor}",), sysroot="macos_stubs", **more)
+
+
+ARM, RISC = "Linux, AArch64", "Linux, 64-bit RISC-V"
+PLATFORMS = [
+    emulated("aarch64", "aarch64-clang-O0", ARM, "clang", "-O0", sysroot="debian_packages"),
+    emulated("aarch64", "aarch64-gcc-O2", ARM, "gcc", "-O2 -DNDEBUG", programs=tuple(CORE)),
+    emulated("riscv64", "riscv64-gcc-O2", RISC, "gcc", "-O2 -DNDEBUG", programs=tuple(CORE)),
+    macos("aarch64"),
+    macos("x86_64"),
+    emulated("aarch64", "aarch64-clang-O2", ARM, "clang", "-O2 -DNDEBUG", sysroot="debian_packages", nightly=True),
+    emulated("riscv64", "riscv64-clang-O2", RISC, "clang", "-O2 -DNDEBUG", nightly=True),
+]
+
+
+def output_of(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def compilers_of(platform):
+    """CC and CXX; None with what is missing where there are none."""
+    if platform.compiler == "zig":
+        return {}
+    if platform.compiler == "clang":
+        chosen = output_of(str(ROOT / "tools/choose_compiler.sh"), "clang").split()
+        return dict(word.split("=", 1) for word in chosen)
+    triple = platform.emulator.replace("qemu-", "") + "-linux-gnu"
+    return {"CC": f"{triple}-gcc", "CXX": f"{triple}-g++"}
+
+
+def debian_packages(platform):
+    """The libraries of other people that examples use, for that machine."""
+    script = ROOT / "tools/foreign_packages.sh"
+    directory = BUILD / "platforms/sysroot-arm64"
+    subprocess.run([script, "arm64", directory, "libc-ares2", "libc-ares-dev", "libhiredis0.14", "libhiredis-dev",
+                    "libsqlite3-0", "libsqlite3-dev"], check=True)
+    return directory
+
+
+def macos_stubs(platform):
+    directory = BUILD / "platforms/macos-stubs"
+    subprocess.run([ROOT / "tools/macos_stubs.sh", directory], check=True)
+    return directory
+
+
+def fetch_zig():
+    """The folder of zig; None where it cannot be had."""
+    fetched = subprocess.run([ROOT / "tools/fetch_zig.sh"], stdout=subprocess.PIPE, text=True)
+    return fetched.stdout.strip() if fetched.returncode == 0 else None
+
+
+def run_logged(log, *command, **options):
+    """True if it succeeded; its output goes to the log and, where it failed, the end of that to the screen."""
+    with open(log, "w") as into:
+        ended = subprocess.run(command, stdout=into, stderr=subprocess.STDOUT, **options)
+    if ended.returncode != 0:
+        print(*command, f"failed, see {log}:", sep="\n  ")
+        print("".join(open(log, errors="replace").readlines()[-40:]))
+    return ended.returncode == 0
+
+
+def build(platform, directory, environment, jobs):
+    sysroot = globals()[platform.sysroot](platform) if platform.sysroot else ""
+    configured = run_logged(
+        directory.with_suffix(".configure.log"), "cmake", "-S", ROOT, "-B", directory, "-G", "Ninja",
+        f"-DCMAKE_TOOLCHAIN_FILE={ROOT}/cmake/toolchains/{platform.toolchain}.cmake", f"-DCORDAGE_SYSROOT={sysroot}",
+        f"-DCMAKE_C_FLAGS={platform.flags}", f"-DCMAKE_CXX_FLAGS={platform.flags}", "-DCMAKE_BUILD_TYPE=",
+        "-DCORDAGE_WERROR=ON", "-DCORDAGE_BUILD_TESTS=ON", "-DCORDAGE_BUILD_BENCH=OFF", "-DCORDAGE_TEST_TIMEOUT=300",
+        f"-DCORDAGE_PRECOMPILE_TESTS={'OFF' if platform.compiler == 'zig' else 'ON'}", *platform.options, env=environment)
+    return configured and run_logged(directory.with_suffix(".build.log"), "cmake", "--build", directory, "--parallel",
+                                     str(jobs), "--target", *(platform.programs or ("all",)), env=environment)
+
+
+def reason_of(case):
+    """Why a test was skipped: what it said itself, as GoogleTest prints it."""
+    text = case.findtext("system-out") or ""
+    said = re.search(r": Skipped\n(.+)", text)
+    return said.group(1).strip() if said else "did not say why"
+
+
+def read_results(file, outcome):
+    for case in xml.etree.ElementTree.parse(file).getroot().iter("testcase"):
+        if case.get("status") == "run":
+            outcome.passed += 1
+        elif case.find("skipped") is not None and case.get("status") != "fail":
+            outcome.skipped[reason_of(case)] += 1
+        else:
+            outcome.failed.append(case.get("name"))
+
+
+def version_of(compiler):
+    """"clang 19.1.7" of what a compiler says of itself."""
+    first = output_of(compiler, "--version").splitlines()[0]
+    name = "clang" if "clang" in first else "g++"
+    return f"{name} {re.search(r'[0-9]+[.][0-9]+[.][0-9]+', first).group()}"
+
+
+def linked_programs(directory):
+    """The Mach-O files below it: (of the examples, of the tests)."""
+    def count(folder):
+        files = [f for f in (directory / folder).iterdir() if f.is_file() and os.access(f, os.X_OK)]
+        return sum(f.open("rb").read(4) == b"\xcf\xfa\xed\xfe" for f in files)
+    return count("examples"), count("tests")
+
+
+def test(platform, jobs):
+    began = time.monotonic()
+    directory = BUILD / "platforms" / platform.name
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ)
+    outcome = Outcome(platform.title, "", "")
+    if platform.compiler == "zig":
+        zig = fetch_zig()
+        if zig is None:
+            outcome.note = "skipped: zig, whose SDK is used, could not be had"
+            return outcome
+        environment.update(CORDAGE_ZIG=zig, ZIG_GLOBAL_CACHE_DIR=str(BUILD / "platforms/zig-cache"),
+                           ZIG_LOCAL_CACHE_DIR=str(BUILD / "platforms/zig-cache"))
+        outcome.compiler = f"zig {output_of(zig + '/zig', 'version').strip()}"
+    else:
+        environment.update(compilers_of(platform))
+        outcome.compiler = version_of(environment["CXX"])
+    level = platform.flags.split()[0]
+    outcome.compiler += f" {level}"
+    print(f"=== {platform.name}", flush=True)
+    if not build(platform, directory, environment, jobs):
+        outcome.failed.append("the build")
+    elif not platform.emulator:
+        outcome.how = "compiled and linked, never executed"
+        outcome.note = "the library, {} examples and {} test programs".format(*linked_programs(directory))
+    else:
+        version = re.search(r"version ([0-9.]+)", output_of(platform.emulator, "--version")).group(1)
+        outcome.how = f"{platform.emulator} {version}"
+        if platform.programs:
+            outcome.how += ", what depends on the machine"
+        results = directory / "tests.xml"
+        chosen = ["-R", "^(%s)[.]" % "|".join(platform.programs)] if platform.programs else []
+        # Twice as many at once as there are cores: tests wait more than they work.
+        run_logged(directory.with_suffix(".test.log"), "ctest", "--test-dir", directory, "-j", str(2 * jobs), "-LE", "long",
+                   "--no-tests=error", "--output-junit", results, *chosen, env=environment)
+        read_results(results, outcome)
+    print(f"{time.monotonic() - began:5.0f} s  {platform.name}: {outcome.passed} passed, {len(outcome.failed)} failed, "
+          f"{sum(outcome.skipped.values())} skipped", *outcome.failed[:20], sep="\n        ", flush=True)
+    return outcome
+
+
+def this_machine():
+    """What `make test` and `make test-gcc` have left."""
+    for preset, name in (("release", "make test"), ("gcc", "make test-gcc")):
+        outcome = Outcome("Linux, x86-64", "", "executed")
+        stamp, results = BUILD / preset / "toolchain.txt", BUILD / preset / "tests.xml"
+        if results.exists():
+            read_results(results, outcome)
+            outcome.compiler = version_of(re.search(r"CXX=([^,]*)", stamp.read_text()).group(1)) + " -O2"
+        else:
+            outcome.note = f"`{name}` tells"
+        yield outcome
+
+
+def table(outcomes):
+    lines = ["| platform | compiler | how | tests run | skipped, and why |", "|---|---|---|---|---|"]
+    for each in outcomes:
+        why = "; ".join(f"{count}: {reason}" for reason, count in each.skipped.most_common())
+        numbers = each.note or f"{each.run}" + (f", **{len(each.failed)} failed**" if each.failed else "")
+        lines.append(f"| {each.title} | {each.compiler} | {each.how} | {numbers} | {why} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_into(page, text):
+    whole = page.read_text()
+    before, begin, rest = whole.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        sys.exit(f"{page} has no place for the table: {BEGIN} … {END}")
+    page.write_text(f"{before}{begin}\n{text}{end}{after}")
+
+
+def self_test():
+    good = Outcome("A", "c 1", "executed", passed=3, skipped=collections.Counter({"no such call": 2}))
+    bad = Outcome("B", "c 2", "emulated", passed=1, failed=["x.y"])
+    lines = table([good, bad]).splitlines()
+    assert lines[2] == "| A | c 1 | executed | 3 | 2: no such call |", lines[2]
+    assert lines[3] == "| B | c 2 | emulated | 2, **1 failed** |  |", lines[3]
+    print("test_platforms.py: the table says what the results say")
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for option in ("--all", "--write", "--list", "--self-test"):
+        arguments.add_argument(option, action="store_true")
+    arguments.add_argument("names", nargs="*", metavar="NAME")
+    asked = arguments.parse_args()
+    known = [each.name for each in PLATFORMS]
+    if asked.list:
+        return print(*known, sep="\n")
+    if asked.self_test:
+        return self_test()
+    unknown = set(asked.names) - set(known)
+    if unknown:
+        arguments.error(f"no platform {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    chosen = [p for p in PLATFORMS if p.name in asked.names or (not asked.names and (asked.all or not p.nightly))]
+
+    jobs = os.cpu_count() or 1
+    here = list(this_machine())
+    outcomes = [test(platform, jobs) for platform in chosen]
+    text = table(here + outcomes)
+    print("\n" + text)
+    (BUILD / "platforms/table.md").write_text(text)
+    if asked.write:
+        write_into(ROOT / "README.md", text)
+
+    failed = sum(len(each.failed) for each in outcomes)
+    on_arm = max((each.run for each in outcomes if each.title == ARM), default=0)
+    if here[0].run and on_arm:
+        share = 100 * on_arm / here[0].run
+        print(f"On AArch64 {on_arm} tests ran of the {here[0].run} on this machine: {share:.1f}% (at least 90%).")
+        if share < 90 and not asked.names:
+            failed += 1
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
