@@ -22,6 +22,13 @@ CC=${compiler#CC=} CC=${CC%% CXX=*} CXX=${compiler##* CXX=}
 generator="Unix Makefiles"
 if command -v ninja >/dev/null; then generator=Ninja; fi
 
+# Where ccache is installed, what was compiled before, in whichever checkout, is not compiled again.
+launcher=()
+if command -v ccache >/dev/null; then
+  with_ccache="env;CCACHE_BASEDIR=$PWD;CCACHE_NOHASHDIR=1;ccache"
+  launcher=("-DCMAKE_C_COMPILER_LAUNCHER=$with_ccache" "-DCMAKE_CXX_COMPILER_LAUNCHER=$with_ccache")
+fi
+
 stamp=build/$preset/toolchain.txt
 toolchain="$compiler, $generator, $("$CXX" --version | head -n 1)"
 fresh=()
@@ -30,5 +37,5 @@ if [[ $(cat "$stamp" 2>/dev/null) != "$toolchain" ]]; then
   fresh=(--fresh)
 fi
 cmake ${fresh[@]+"${fresh[@]}"} --preset "$preset" -G "$generator" -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX" \
-  --log-level=NOTICE "$@" >/dev/null
+  ${launcher[@]+"${launcher[@]}"} --log-level=NOTICE "$@" >/dev/null
 echo "$toolchain" >"$stamp"
