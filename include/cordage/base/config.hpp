@@ -151,9 +151,9 @@ inline constexpr bool sanitized = true;
 inline constexpr bool sanitized = false;
 #endif
 
-// Whether the compiler knows -fstack-clash-protection for this machine; without it a frame larger than a page can step over
-// the guard of a stack.
-#if defined(__riscv) && defined(__clang__) && __clang_major__ < 20
+// Whether -fstack-clash-protection does anything on this machine, where clang 19 and GCC 12 ignore it; without it a frame
+// larger than a page can step over the guard of a stack.
+#if defined(__riscv) && ((defined(__clang__) && __clang_major__ < 20) || (!defined(__clang__) && __GNUC__ < 15))
 inline constexpr bool stack_probes = false;
 #else
 inline constexpr bool stack_probes = true;
