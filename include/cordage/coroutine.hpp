@@ -203,7 +203,7 @@ CORDAGE_ALWAYS_INLINE void yield(Y value) {
 
 // The same in a coroutine<void>.
 CORDAGE_ALWAYS_INLINE void yield() {
-  char nothing = 0;
+  char nothing;  // only its address counts
   detail::yield_to_resumer<void>(&nothing);
 }
 

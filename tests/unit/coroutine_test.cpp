@@ -14,6 +14,7 @@
 #include <cordage/runtime.hpp>
 
 #include "counted.hpp"
+#include "death_tests.hpp"
 
 namespace {
 
@@ -446,7 +447,7 @@ TEST(coroutine, may_be_created_on_one_thread_and_begin_on_another) {
 }
 
 TEST(coroutine_death, goes_on_on_another_thread_only_to_be_told_not_to) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  support::prepare_death_test();
   const auto resume_elsewhere = [] {
     coroutine<int> c(count_to, 2);
     c.resume();
@@ -465,7 +466,7 @@ TEST(coroutine_death, goes_on_on_another_thread_only_to_be_told_not_to) {
 }
 
 TEST(coroutine_death, must_not_be_destroyed_while_it_runs) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  support::prepare_death_test();
   const auto destroy_from_inside = [] {
     auto* self = static_cast<coroutine<int>*>(nullptr);
     self = new coroutine<int>([&] { delete self; });

@@ -15,6 +15,7 @@
 #include <cordage/task.hpp>
 
 #include "counted.hpp"
+#include "death_tests.hpp"
 #include "many_fibers.hpp"
 #include "manual_operation.hpp"
 #include "slowly.hpp"
@@ -234,7 +235,7 @@ TEST(fiber, refuses_arguments_that_do_not_fit_on_its_stack) {
 static_assert(!std::is_copy_constructible_v<fiber<int>>);
 
 TEST(fiber_death, must_not_be_awaited_twice) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  support::prepare_death_test();
   EXPECT_DEATH(run(fiber{[] {
                  auto once = fiber{[] { return 1; }};
                  await(once);

@@ -16,6 +16,7 @@
 #include <cordage/coroutine.hpp>
 
 #include "counted.hpp"
+#include "death_tests.hpp"
 
 namespace {
 
@@ -264,7 +265,7 @@ TEST(generator, takes_its_frame_from_an_allocator_among_its_arguments) {
 }
 
 TEST(generator_death, begins_once_and_not_beyond_its_end) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  support::prepare_death_test();
   EXPECT_DEATH(
       {
         auto sequence = up_to(2);

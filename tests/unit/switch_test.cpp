@@ -1,69 +1,20 @@
 #include <cordage/context/switch.hpp>
 
+#include <alloca.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 
 #include <gtest/gtest.h>
 
-#include <cordage/context/sanitizer.hpp>
-
-#include CORDAGE_VALGRIND_HEADER
+#include "bare_coroutine.hpp"
 
 namespace {
 
 using namespace cordage::detail;
-
-constexpr std::size_t stack_bytes = 256 * 1024;
-
-// The barest coroutine: two contexts and a stack.
-struct bare {
-  machine_context self, outside;
-  sanitizer_fiber sanitizer;
-  std::unique_ptr<std::byte[]> memory{new std::byte[stack_bytes]};
-  void (*body)(bare&) = nullptr;
-  long value = 0;
-  bool done = false;
-  machine_context* to_outside = &outside;
-
-  explicit bare(void (*what)(bare&)) : body(what) {
-    const auto top = reinterpret_cast<std::uintptr_t>(memory.get() + stack_bytes) & ~std::uintptr_t{63};
-    sanitizer.begin(memory.get(), stack_bytes - 64);
-    announce_stack_to_valgrind(memory.get(), stack_bytes);
-    prepare(self, reinterpret_cast<void*>(top), {.argument = this, .entry = entry, .outside = &to_outside});
-  }
-  ~bare() { sanitizer.end(); }
-
-  static void entry(void* argument) {
-    auto& b = *static_cast<bare*>(argument);
-    b.sanitizer.after_enter(b.sanitizer);
-    b.body(b);
-    b.done = true;
-    b.sanitizer.before_last_leave();
-    switch_context(b.self, b.outside, nullptr);
-  }
-
-  CORDAGE_ALWAYS_INLINE void resume() {
-    sanitizer.before_enter(sanitizer);
-    switch_context(outside, self, nullptr);
-    sanitizer.after_leave();
-  }
-  CORDAGE_ALWAYS_INLINE void yield() {
-    sanitizer.before_leave(sanitizer);
-    switch_context(self, outside, nullptr);
-    sanitizer.after_enter(sanitizer);
-  }
-  [[gnu::noinline]] void resume_opaquely() {
-    sanitizer.before_enter(sanitizer);
-    cordage_switch_opaque(nullptr, &outside, &self);
-    sanitizer.after_leave();
-  }
-  [[gnu::noinline]] void yield_opaquely() {
-    sanitizer.before_leave(sanitizer);
-    cordage_switch_opaque(nullptr, &self, &outside);
-    sanitizer.after_enter(sanitizer);
-  }
-};
+using bare = support::bare_coroutine;
 
 TEST(switch_context, goes_back_and_forth_a_million_times) {
   bare counter([](bare& b) {
@@ -126,12 +77,53 @@ TEST(switch_context, leaves_the_red_zone_alone) {
   EXPECT_EQ(b.value, 12 * 3 + 66);
 }
 
+// Neither the stack pointer nor the frame pointer tells where the locals of such a function are: some are aligned, and
+// what it allocates has no fixed size. Compilers take a third register, a base pointer, for that.
+[[gnu::noinline]] long leaf_with_a_base_pointer(bare& b, std::size_t length) {
+  alignas(64) long local[80];
+  for (long i = 0; i < 80; ++i) {
+    local[i] = i;
+    asm volatile("" : "+m"(local[i]));
+  }
+  auto* const allocated = static_cast<char*>(alloca(length));
+  std::memset(allocated, 1, length);
+  b.yield();
+  long sum = 0;
+  for (const long each : local) sum += each;
+  for (std::size_t i = 0; i < length; ++i) sum += allocated[i];
+  return sum;
+}
+
+// The same on the outside.
+[[gnu::noinline]] long resume_with_a_base_pointer(bare& b, std::size_t length) {
+  alignas(64) long local[80];
+  for (long i = 0; i < 80; ++i) {
+    local[i] = i;
+    asm volatile("" : "+m"(local[i]));
+  }
+  auto* const allocated = static_cast<char*>(alloca(length));
+  std::memset(allocated, 1, length);
+  b.resume();
+  long sum = 0;
+  for (const long each : local) sum += each;
+  for (std::size_t i = 0; i < length; ++i) sum += allocated[i];
+  return sum;
+}
+
+TEST(switch_context, keeps_a_base_pointer) {
+  bare b([](bare& self) { self.value = leaf_with_a_base_pointer(self, 700); });
+  EXPECT_EQ(resume_with_a_base_pointer(b, 300), 79 * 80 / 2 + 300);
+  EXPECT_EQ(resume_with_a_base_pointer(b, 500), 79 * 80 / 2 + 500);
+  EXPECT_TRUE(b.done);
+  EXPECT_EQ(b.value, 79 * 80 / 2 + 700);
+}
+
 // Echoes what it is sent, plus one.
 TEST(switch_context, carries_a_message_each_way) {
   struct echo {
     machine_context self, outside;
     machine_context* to_outside = &outside;
-    std::unique_ptr<std::byte[]> memory{new std::byte[stack_bytes]};
+    std::unique_ptr<std::byte[]> memory{new std::byte[bare::stack_bytes]};
     static void entry(void* argument) {
       auto& e = *static_cast<echo*>(argument);
       for (char* message = nullptr;;) {
@@ -141,7 +133,7 @@ TEST(switch_context, carries_a_message_each_way) {
     }
   } e;
   if (cordage::config::sanitized) GTEST_SKIP() << "this one tells no sanitizer about its stack";
-  const auto top = reinterpret_cast<std::uintptr_t>(e.memory.get() + stack_bytes) & ~std::uintptr_t{63};
+  const auto top = reinterpret_cast<std::uintptr_t>(e.memory.get() + bare::stack_bytes) & ~std::uintptr_t{63};
   prepare(e.self, reinterpret_cast<void*>(top), {.argument = &e, .entry = echo::entry, .outside = &e.to_outside});
   char words[100];
   EXPECT_EQ(switch_context(e.outside, e.self, nullptr), nullptr);

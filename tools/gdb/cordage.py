@@ -29,7 +29,8 @@ STANDARD_NAMES = ("std::", "_ZSt", "_ZNSt")
 # By gdb's names: stack pointer, program counter, and what a machine_context holds.
 REGISTERS = {
     "i386:x86-64": ("rsp", "rip", {"rsp": "sp", "rbp": "fp", "rip": "pc", "rbx": "bx"}),
-    "aarch64": ("sp", "pc", {"sp": "sp", "x29": "fp", "pc": "pc"}),
+    "aarch64": ("sp", "pc", {"sp": "sp", "x29": "fp", "pc": "pc", "x19": "x19"}),
+    "riscv:rv64": ("sp", "pc", {"sp": "sp", "fp": "fp", "pc": "pc", "s1": "s1"}),
 }
 
 

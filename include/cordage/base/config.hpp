@@ -30,6 +30,8 @@
 #define CORDAGE_SWITCH_HEADER <cordage/context/switch_x86_64.hpp>
 #elif defined(__aarch64__)
 #define CORDAGE_SWITCH_HEADER <cordage/context/switch_aarch64.hpp>
+#elif defined(__riscv) && __riscv_xlen == 64 && defined(__riscv_float_abi_double)
+#define CORDAGE_SWITCH_HEADER <cordage/context/switch_riscv64.hpp>
 #else
 #error "cordage: this machine has no context switch yet; see include/cordage/context/switch_x86_64.hpp for what one is"
 #endif
@@ -48,6 +50,33 @@
 #define CORDAGE_X18_CLOBBER
 #else
 #define CORDAGE_X18_CLOBBER "x18",
+#endif
+
+// The registers that exist only with SVE. v0 to v31 are the lower parts of z0 to z31, and to clobber a part is to clobber the
+// whole; FFR is nothing that a compiler keeps a value in.
+#if defined(__ARM_FEATURE_SVE)
+#define CORDAGE_SVE_CLOBBERS                                                                                          \
+  , "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13", "p14", "p15"
+#else
+#define CORDAGE_SVE_CLOBBERS
+#endif
+
+// The registers that exist only with RISC-V's vectors.
+#if defined(__riscv_vector)
+#define CORDAGE_RVV_CLOBBERS                                                                                       \
+  , "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16",   \
+      "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31", "vl", \
+      "vtype"
+#else
+#define CORDAGE_RVV_CLOBBERS
+#endif
+
+// What a label has to begin with that is jumped to: `bti j`, where branch targets are enforced. Without the flag that asks for
+// it the whole program is run without, and needs none.
+#if defined(__ARM_FEATURE_BTI_DEFAULT)
+#define CORDAGE_BTI_TARGET "hint #36\n\t"
+#else
+#define CORDAGE_BTI_TARGET
 #endif
 
 #if defined(__has_feature)
@@ -120,6 +149,14 @@ inline constexpr bool exceptions = false;
 inline constexpr bool sanitized = true;
 #else
 inline constexpr bool sanitized = false;
+#endif
+
+// Whether -fstack-clash-protection does anything on this machine, where clang 19 and GCC 12 ignore it; without it a frame
+// larger than a page can step over the guard of a stack.
+#if defined(__riscv) && ((defined(__clang__) && __clang_major__ < 20) || (!defined(__clang__) && __GNUC__ < 15))
+inline constexpr bool stack_probes = false;
+#else
+inline constexpr bool stack_probes = true;
 #endif
 
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13

@@ -1,4 +1,13 @@
 // The switch for AArch64, AAPCS64, ELF and Apple. See switch.hpp.
+//
+// Return addresses that are signed (pac-ret, Apple's arm64e) survive it: each is signed with the stack pointer of its own
+// frame and checked with the same one, since a stack goes on where it was left and never moves. A context holds no
+// return address: its pc is the address of a label, unsigned, and where branch targets are enforced (BTI) only a label
+// marked as one can be reached through it: the label by `bti j`; the entry of a fresh context by `bti c`, which accepts a jump
+// through x16, too. The tests have been seen to die of either that is taken away (tools/test_machines.sh).
+//
+// What is shared by all contexts of a thread: FPCR and FPSR, as by all functions. The streaming mode and ZA of SME must be
+// off, as they are in functions that do not ask for them; shadow stacks in x18 or by GCS are not switched.
 #pragma once
 
 #include <new>
@@ -13,17 +22,16 @@ struct machine_context {
   void* sp;
   void* fp;
   void* pc;
+  void* x19;  // clang may use it as a base pointer and then does not save it for a clobber
 };
 
 // `top` is a multiple of 16, as the stack pointer has to be.
 inline void prepare(machine_context& context, void* top, const root_frame& root) noexcept {
   auto* const frame = static_cast<void**>(top) - 4;
   ::new (frame) root_frame(root);
-  context = {frame, nullptr, reinterpret_cast<void*>(&cordage_stack_root)};
+  context = {frame, nullptr, reinterpret_cast<void*>(&cordage_stack_root), nullptr};
 }
 
-// `bti j` (hint 36) marks the label as the target
-// of an indirect jump; the entry of a fresh context is reached through x16, which `bti c` also accepts.
 CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_context& to, void* message) noexcept {
   register void* m asm("x0") = message;
   register machine_context* f asm("x1") = &from;
@@ -32,19 +40,19 @@ CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_contex
       "adr x16, 1f\n\t"
       "mov x17, sp\n\t"
       "stp x17, x29, [x1]\n\t"
-      "str x16, [x1, #16]\n\t"
+      "stp x16, x19, [x1, #16]\n\t"
       "ldp x17, x29, [x2]\n\t"
-      "ldr x16, [x2, #16]\n\t"
+      "ldp x16, x19, [x2, #16]\n\t"
       "mov sp, x17\n\t"
       "br x16\n"
-      "1:\n\t"
-      "hint #36\n\t"
+      "1:\n\t" CORDAGE_BTI_TARGET
       : "+r"(m), "+r"(f), "+r"(t)
       :
       : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
-        CORDAGE_X18_CLOBBER "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1",
-        "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
-        "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");
+        CORDAGE_X18_CLOBBER "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2",
+        "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19",
+        "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31" CORDAGE_SVE_CLOBBERS,
+        "memory", "cc");
   return m;
 }
 
