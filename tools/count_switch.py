@@ -22,7 +22,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MACHINES = ("x86_64", "aarch64", "riscv64")
-ROUNDS = 100
+ROUNDS = 160
 EXECUTED = re.compile(rb"^Trace \d+: 0x[0-9a-f]+ \[[0-9a-f]+/([0-9a-f]+)/", re.MULTILINE)
 
 
@@ -59,7 +59,7 @@ def listing(program, addresses):
     # Late enough for rounds to be all alike, and begun where the switch in leads: at a jump through a register.
     switches = [i for i, address in enumerate(addresses) if re.match(r"br |jr |jmp.*\*", at.get(address, ""))]
     times = collections.Counter(addresses)
-    middle = [i for i in switches if times[addresses[i]] in range(ROUNDS - 1, ROUNDS + 2)]
+    middle = [i for i in switches if times[addresses[i]] in range(ROUNDS // 16 - 1, ROUNDS // 16 + 2)]
     begin = middle[len(middle) // 2]
     end = addresses.index(addresses[begin], begin + 1)
     return [at[address] for address in addresses[begin + 1:end + 1]]
