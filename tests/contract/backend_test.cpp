@@ -13,6 +13,7 @@
 #include <cstring>
 #include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -356,7 +357,33 @@ TEST_P(backend_contract, what_waits_for_readiness_of_something_closed_gets_the_s
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(backends, backend_contract, testing::Values(backend_kind::epoll),
+// Those that make_poller gives; it refuses what this system does not have.
+std::vector<backend_kind> backends_here() {
+  std::vector<backend_kind> found;
+  for (const auto kind : {backend_kind::epoll, backend_kind::kqueue}) {
+    try {
+      make_poller(kind);
+      found.push_back(kind);
+    } catch (const std::invalid_argument&) {
+    }
+  }
+  return found;
+}
+
+TEST(backend_choice, names_what_the_system_does_not_have_and_what_it_has) {
+  const std::string here(make_poller(backend_kind::automatic)->name());
+  for (const auto kind : {backend_kind::epoll, backend_kind::kqueue}) {
+    if (name_of(kind) == here) continue;
+    try {
+      make_poller(kind);
+      FAIL() << "there should be no " << name_of(kind);
+    } catch (const std::invalid_argument& refused) {
+      EXPECT_EQ(refused.what(), "cordage: this system has no " + std::string(name_of(kind)) + "; its backend is " + here);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(backends, backend_contract, testing::ValuesIn(backends_here()),
                          [](const auto& which) { return std::string(make_poller(which.param)->name()); });
 
 }  // namespace
