@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include <cordage/runtime.hpp>
+
 #include "echo_server_test.hpp"
 #include "guarded_io.hpp"
 #include "owned_fd.hpp"
+#include "system_calls.hpp"
 #include "wrong_command_line.hpp"
 
 namespace {
@@ -71,7 +74,7 @@ class command_line : public echo_server_test {};
 
 // The socket of the test listens without SO_REUSEADDR, so nobody else can.
 TEST_P(command_line, a_port_in_use_is_refused_by_its_name) {
-  const owned_fd taken(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const owned_fd taken = open_stream_socket(AF_INET);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -95,9 +98,10 @@ TEST_P(command_line, a_second_server_on_the_same_port_is_refused_and_the_first_g
 }
 
 TEST_P(command_line, the_server_says_where_and_how_it_serves) {
-  const auto& server = start({"--backend", "epoll"});
+  const std::string backend(cordage::runtime().backend_name());
+  const auto& server = start({"--backend", backend});
   EXPECT_EQ(server.greeting(), "listening on 127.0.0.1:" + std::to_string(server.port()) + " (" + GetParam() +
-                                   ", epoll, 1 worker)");
+                                   ", " + backend + ", 1 worker)");
   client peer(server.port());
   EXPECT_EQ(peer.round_trip("hello\n"), "hello\n");
 }

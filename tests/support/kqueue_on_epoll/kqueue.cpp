@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/event.h>
@@ -104,7 +105,9 @@ int wait(int queue, parts& of, struct kevent* events, int room, const timespec* 
 }  // namespace
 
 int kqueue() noexcept {
-  const int made = ::epoll_create1(0);
+  const int number = ::epoll_create1(0);
+  const int made = ::fcntl(number, F_DUPFD_CLOEXEC, 3);
+  ::close(number);
   if (made < 0) return -1;
   auto& of = queues.at(static_cast<std::size_t>(made));
   of = std::make_unique<parts>();
