@@ -13,6 +13,13 @@
 
 namespace {
 
+// What was opened, and where a standard stream is closed would take its place.
+int above_standard(int fd) noexcept {
+  const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  ::close(fd);
+  return moved;
+}
+
 // The descriptors of one direction, edge-triggered, with the data that their events carry.
 struct filter {
   explicit filter(std::int16_t which) : number(which) {}
@@ -21,7 +28,7 @@ struct filter {
   ~filter() { ::close(epoll); }
 
   std::int16_t number;
-  int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  int epoll = above_standard(::epoll_create1(0));
   std::unordered_map<int, void*> data;
 };
 
@@ -34,7 +41,7 @@ struct parts {
 
   filter reads{EVFILT_READ};
   filter writes{EVFILT_WRITE};
-  int user = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  int user = above_standard(::eventfd(0, EFD_NONBLOCK));
 };
 
 // By the kqueue's number. Plain memory, since a signal handler reads it.
@@ -105,9 +112,7 @@ int wait(int queue, parts& of, struct kevent* events, int room, const timespec* 
 }  // namespace
 
 int kqueue() noexcept {
-  const int number = ::epoll_create1(0);
-  const int made = ::fcntl(number, F_DUPFD_CLOEXEC, 3);
-  ::close(number);
+  const int made = above_standard(::epoll_create1(0));
   if (made < 0) return -1;
   auto& of = queues.at(static_cast<std::size_t>(made));
   of = std::make_unique<parts>();
