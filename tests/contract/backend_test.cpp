@@ -185,6 +185,20 @@ TEST_P(backend_contract, tells_of_the_end_after_the_last_bytes) {
   EXPECT_EQ(second.failure, error{});
 }
 
+// One edge for both, and a read that is shorter than its buffer: no other edge tells of the end.
+TEST_P(backend_contract, tells_of_the_end_that_came_together_with_the_last_bytes) {
+  waiting_operation first(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(first));
+  send_from_far("abc");
+  ::shutdown(far.get(), SHUT_WR);
+  by.poll(time_point::max());
+  ASSERT_TRUE(woke(first));
+  EXPECT_EQ(first.transferred, 3U);
+  waiting_operation second(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  EXPECT_FALSE(by.submit(second));
+  EXPECT_EQ(second.transferred, 0U);
+}
+
 TEST_P(backend_contract, completes_what_waits_with_closed_when_its_descriptor_goes) {
   waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
   ASSERT_TRUE(by.submit(read));

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <mutex>
 #include <unordered_map>
 
 namespace {
@@ -112,6 +113,11 @@ int wait(int queue, parts& of, struct kevent* events, int room, const timespec* 
 }  // namespace
 
 int kqueue() noexcept {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    if (queues[i] != nullptr && ::fcntl(static_cast<int>(i), F_GETFD) < 0) queues[i] = nullptr;
+  }
   const int made = above_standard(::epoll_create1(0));
   if (made < 0) return -1;
   auto& of = queues.at(static_cast<std::size_t>(made));

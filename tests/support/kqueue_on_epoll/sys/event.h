@@ -11,7 +11,7 @@
 // - A registration outlives the closing of a descriptor if a duplicate or a child keeps the file open.
 // - A send buffer counts as having room when a third of it is free, on macOS when there are SO_SNDLOWAT bytes.
 // - A duplicate of the queue is not one, so its number is never 0, 1 or 2, which the library moves away from.
-// - The queue's parts are released when a queue with the same number is made, not when it is closed.
+// - The queue's parts are released when the next queue is made, not when it is closed.
 #pragma once
 
 #include <time.h>
