@@ -137,7 +137,7 @@ struct waits_by_blocking {
   std::size_t operator()(int fd, short, Call call) const {
     for (;;) {
       const auto left = std::chrono::ceil<std::chrono::microseconds>(left_until(deadline)).count();
-      const timeval longest{.tv_sec = left / 1'000'000, .tv_usec = left % 1'000'000};
+      const timeval longest{.tv_sec = left / 1'000'000, .tv_usec = static_cast<suseconds_t>(left % 1'000'000)};
       for (const int side : {SO_RCVTIMEO, SO_SNDTIMEO}) ::setsockopt(fd, SOL_SOCKET, side, &longest, sizeof longest);
       if (const auto n = call(); n >= 0) return static_cast<std::size_t>(n);
       if (errno == EAGAIN || errno == EINPROGRESS) fail(cordage::errc::timed_out);   // the latter of connect

@@ -8,7 +8,6 @@
 // Each arrow is a channel that holds so much and no more: who is too fast waits, and memory does not grow with the input.
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,16 +41,16 @@ constexpr std::size_t longest_line = 1 << 20;   // with the above, what bounds t
 // [input]
 class input {
  public:
-  explicit input(int fd) : fd_(fd), interrupt_(::eventfd(0, EFD_CLOEXEC)) {
-    if (interrupt_ < 0) throw std::system_error(errno, std::system_category(), "eventfd");
+  explicit input(int fd) : fd_(fd) {
+    if (::pipe(interrupt_.data()) < 0) throw std::system_error(errno, std::system_category(), "pipe");
     thread_ = std::thread([this] { cordage::run(read_blocks()); });
   }
   input(const input&) = delete;
   ~input() {
     blocks.close();                                         // where it waits for room
-    ::eventfd_write(interrupt_, 1);                         // where it waits for input
+    ::close(interrupt_[1]);                                 // where it waits for input: the pipe ends
     thread_.join();
-    ::close(interrupt_);
+    ::close(interrupt_[0]);
   }
 
   cordage::channel<std::string> blocks{2};                  // closed at the end of the input
@@ -68,7 +67,7 @@ class input {
   // False: at the end, or when reading failed, or was interrupted.
   bool read_some(std::string& block) {
     std::array<pollfd, 2> waits{{{.fd = fd_, .events = POLLIN, .revents = 0},
-                                 {.fd = interrupt_, .events = POLLIN, .revents = 0}}};
+                                 {.fd = interrupt_[0], .events = POLLIN, .revents = 0}}};
     block.resize(block_size);
     ssize_t count = -1;
     do {
@@ -82,7 +81,7 @@ class input {
   }
 
   const int fd_;
-  const int interrupt_;
+  std::array<int, 2> interrupt_;
   std::error_code failure_;
   std::thread thread_;
 };

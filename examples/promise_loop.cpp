@@ -5,7 +5,6 @@
 // function at the very bottom: it yields the question to a loop written by hand, or it awaits on a fiber while a strand or
 // another thread answers. Nothing in between knows of it. Of tasks each level has to: the second evaluator shows that.
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -27,6 +26,7 @@
 #include <cordage/cordage.hpp>
 
 #include "support/command_line.hpp"
+#include "support/decimal.hpp"
 #include "support/scanner.hpp"
 
 namespace {
@@ -71,9 +71,8 @@ void tell(question asked, const options& how) {
 // What came of it, as a number.
 double number_of(const std::string& name, const cordage::result<std::string>& told) {
   if (!told) throw std::system_error(told.error(), "the value of " + quoted(name));
-  double number = 0;
-  const auto [end, wrong] = std::from_chars(told->data(), told->data() + told->size(), number);
-  if (wrong == std::errc{} && end == told->data() + told->size()) return number;
+  const support::decimal number = support::take_decimal(*told);
+  if (number.length != 0 && number.length == told->size()) return number.value;
   throw std::runtime_error("the value of " + quoted(name) + " is " + quoted(*told) + ", which is no number");
 }
 // [/question]

@@ -2,7 +2,6 @@
 // its column.
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
@@ -10,6 +9,7 @@
 #include <system_error>
 
 #include "command_line.hpp"
+#include "decimal.hpp"
 
 namespace support {
 
@@ -52,13 +52,11 @@ class scanner {
   }
   double take_number() {
     const char first = next();
-    double number = 0;
-    const char* const begin = text_.data() + at_;
     if (!is_digit(first) && first != '.') fail("expected a number, a name or (");
-    const auto [end, wrong] = std::from_chars(begin, text_.data() + text_.size(), number);
-    if (wrong != std::errc{}) fail("expected a number of a usual size");
-    at_ += static_cast<std::size_t>(end - begin);
-    return number;
+    const decimal number = take_decimal(text_.substr(at_));
+    if (number.length == 0) fail("expected a number of a usual size");
+    at_ += number.length;
+    return number.value;
   }
 
   // What is nested, behind a sign or in parentheses, takes room on the stack.

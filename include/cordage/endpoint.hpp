@@ -6,8 +6,10 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 #include <cordage/result.hpp>
 
@@ -40,7 +42,12 @@ class endpoint {
     return changed;
   }
 
-  friend auto operator<=>(const endpoint&, const endpoint&) noexcept = default;
+  friend bool operator==(const endpoint&, const endpoint&) noexcept = default;
+  // Spelled out, since not every standard library in use orders arrays.
+  friend std::strong_ordering operator<=>(const endpoint& a, const endpoint& b) noexcept {
+    const auto order = std::tie(a.family_, a.port_, a.scope_) <=> std::tie(b.family_, b.port_, b.scope_);
+    return order != 0 ? order : std::memcmp(a.address_.data(), b.address_.data(), a.address_.size()) <=> 0;
+  }
 
  private:
   address_family family_ = address_family::ipv4;

@@ -65,7 +65,7 @@ void launch(runtime_core& core, strand& child, resumable& first_node);
 class runtime {
  public:
   // Opens the backend; throws std::system_error when the system refuses it, std::invalid_argument for options that
-  // this version does not have and for a dump_signal that cannot be handled.
+  // this version or this system does not have and for a dump_signal that cannot be handled.
   explicit runtime(const runtime_options& options = {});
   runtime(const runtime&) = delete;
   runtime& operator=(const runtime&) = delete;

@@ -1,5 +1,6 @@
-// prepare_thread_for_overflows() of context/stack.hpp: a handler of SIGSEGV, for the process, and a signal stack for each
-// thread that runs fibers or coroutines. The handler finds whose guard page was hit by the slabs, in a signal-safe way.
+// prepare_thread_for_overflows() of context/stack.hpp: a handler of SIGSEGV, and of SIGBUS, which is what macOS raises for a
+// guard page, for the process, and a signal stack for each thread that runs fibers or coroutines. The handler finds whose
+// guard page was hit by the slabs, in a signal-safe way.
 #include <signal.h>
 
 #include <cstddef>
@@ -15,7 +16,11 @@
 namespace cordage::detail {
 namespace {
 
-struct sigaction previous_action;
+struct fault {
+  int signal;
+  struct sigaction previous;
+};
+fault faults[] = {{SIGSEGV, {}}, {SIGBUS, {}}};
 
 // "64", of a power of two between 16 KiB and 1 GiB, in KiB. No printf in a signal handler.
 struct digits {
@@ -44,7 +49,8 @@ bool report_overflow_at(const std::byte* address) noexcept {
 // Reports, then leaves the fault to whoever had it before us, mostly the default that ends the program: the faulting
 // instruction is run again. A signal that was sent, and is no fault, is raised again.
 void on_fault(int signal, siginfo_t* info, void* context) {
-  const bool sent = info->si_code <= 0;
+  const struct sigaction& previous_action = faults[signal == SIGSEGV ? 0 : 1].previous;
+  const bool sent = info->si_code <= 0 || info->si_code == SI_USER || info->si_code == SI_QUEUE;
   const bool ours = !sent && report_overflow_at(static_cast<const std::byte*>(info->si_addr));
   if (sent && previous_action.sa_handler == SIG_IGN) return;
   if (ours || previous_action.sa_handler == SIG_DFL || previous_action.sa_handler == SIG_IGN) {
@@ -99,7 +105,7 @@ void prepare_thread_for_overflows() noexcept {
     ours.sa_sigaction = on_fault;
     ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&ours.sa_mask);
-    ::sigaction(SIGSEGV, &ours, &previous_action);
+    for (fault& each : faults) ::sigaction(each.signal, &ours, &each.previous);
   });
   static thread_local signal_stack of_this_thread;
   of_this_thread.touch();

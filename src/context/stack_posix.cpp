@@ -14,6 +14,7 @@
 #include <cordage/base/exceptions.hpp>
 #include <cordage/context/stack.hpp>
 
+#include "pages.hpp"
 #include "slab.hpp"
 
 #include CORDAGE_VALGRIND_HEADER
@@ -87,8 +88,7 @@ slab& map_slab(std::uint32_t size_class, bool may_be_unguarded) {
   if (memory == MAP_FAILED)
     no_more_stacks(errno, "cordage: cannot map a fiber's stack; the address space or vm.max_map_count is used up");
   made->base = static_cast<std::byte*>(memory);
-  // A huge page would commit two megabytes for the first byte touched. Where the advice is unknown there are none.
-  ::madvise(memory, bytes, MADV_NOHUGEPAGE);
+  keep_pages_small(memory, bytes);  // a huge one would commit two megabytes for the first byte touched
 
   int failed = 0;
   for (std::uint32_t i = 0; i < made->count && failed == 0; ++i) failed = install_guard(made->base + i * made->stride);
@@ -126,7 +126,7 @@ class depot {
       chain = taken.next;
       slab& owner = *taken.owner;
       const std::uint32_t index = owner.index_of(taken.low);
-      ::madvise(owner.low_of(index), owner.stride - owner.page, MADV_DONTNEED);
+      give_pages_back(owner.low_of(index), owner.stride - owner.page);
       if (owner.cold.empty()) list(owner);
       owner.cold.push_back(index);  // within the capacity that it was made with
     }
@@ -204,9 +204,7 @@ void stack_pool::give_back_slowly(stack& taken) noexcept {
 std::size_t touched_bytes(stack& of) noexcept {
   const std::size_t page = page_size();
   std::byte* at = of.low;
-  for (unsigned char resident = 0; at < of.top(); at += page) {
-    if (::mincore(at, page, &resident) != 0 || (resident & 1) != 0) break;
-  }
+  while (at < of.top() && !is_resident(at, page)) at += page;
   return static_cast<std::size_t>(of.top() - std::min(at, of.top()));
 }
 

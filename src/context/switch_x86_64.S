@@ -15,11 +15,20 @@
  *
  * rbp and rbx travel in the context itself. The way back is pop + jmp, not ret: the processor predicts a ret by the
  * matching call, and there is none on this stack. */
+#ifdef __APPLE__
+# define SWITCH _cordage_switch_opaque
+# define ROOT _cordage_stack_root
+#else
+# define SWITCH cordage_switch_opaque
+# define ROOT cordage_stack_root
+#endif
     .text
-    .globl  cordage_switch_opaque
+    .globl  SWITCH
     .p2align 4
-    .type   cordage_switch_opaque, @function
-cordage_switch_opaque:
+#ifndef __APPLE__
+    .type   SWITCH, @function
+#endif
+SWITCH:
     .cfi_startproc
     endbr64
     pushq   %r12
@@ -64,7 +73,9 @@ cordage_switch_opaque:
     movq    %rdi, %rax
     jmpq    *%rcx
     .cfi_endproc
-    .size   cordage_switch_opaque, .-cordage_switch_opaque
+#ifndef __APPLE__
+    .size   SWITCH, .-SWITCH
+#endif
 
 /* cordage_stack_root: the outermost frame of a stack. A root_frame lies at its stack pointer:
  *
@@ -78,10 +89,12 @@ cordage_switch_opaque:
  * behind it no address.
  *
  * Source: DWARF 5, sections 2.5 and 6.4.2; the numbers are those of the System V ABI, figure 3.36. */
-    .globl  cordage_stack_root
+    .globl  ROOT
     .p2align 4
-    .type   cordage_stack_root, @function
-cordage_stack_root:
+#ifndef __APPLE__
+    .type   ROOT, @function
+#endif
+ROOT:
     .cfi_startproc
     .cfi_signal_frame
     /* def_cfa_expression: breg7 (rsp) 16, deref, deref, deref */
@@ -110,5 +123,7 @@ cordage_stack_root:
 1:
     ud2
     .cfi_endproc
-    .size   cordage_stack_root, .-cordage_stack_root
+#ifndef __APPLE__
+    .size   ROOT, .-ROOT
     .section .note.GNU-stack, "", @progbits
+#endif

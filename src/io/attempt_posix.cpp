@@ -79,11 +79,10 @@ bool attempt_send(io_operation& op) noexcept {
 
 // Asks instead of trying. An answer of no is followed by an edge, since whoever waits is registered before or after.
 bool is_ready(io_operation& op, short direction, bool& ready) noexcept {
-  pollfd asked{.fd = op.on->fd.get(), .events = direction, .revents = 0};
-  const int count = retried([&] { return ::poll(&asked, 1, 0); });
-  if (count < 0) return failed(op, errno, ready);
-  if ((asked.revents & POLLNVAL) != 0) return complete_with(op, {EBADF, std::system_category()});
-  ready = count > 0;  // hung up and broken are ready, too: the attempt will tell
+  const auto events = static_cast<int>(retried([&] { return ready_events(op.on->fd.get(), direction); }));
+  if (events < 0) return failed(op, errno, ready);
+  if ((events & POLLNVAL) != 0) return complete_with(op, {EBADF, std::system_category()});
+  ready = events != 0;  // hung up and broken are ready, too: the attempt will tell
   return ready;
 }
 

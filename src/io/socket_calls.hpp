@@ -14,11 +14,14 @@ int open_stream_socket(int family) noexcept;
 // The next connection, likewise. The peer's address is written there, as a sockaddr.
 int accept_nonblocking(int listener, std::byte* address, std::size_t room) noexcept;
 
-// send that raises no SIGPIPE.
+// send that raises no SIGPIPE, to a socket that was made here.
 ssize_t send_quietly(int socket, const std::byte* bytes, std::size_t count) noexcept;
 
 // A pipe, both ends non-blocking and not inherited; -1 with errno.
 int open_pipe(int (&ends)[2]) noexcept;
+
+// What poll(2) says of one descriptor without waiting, its revents; -1 with errno.
+int ready_events(int fd, short direction) noexcept;
 
 // Repeats a call that a signal interrupted.
 template <class Call>

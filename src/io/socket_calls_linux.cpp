@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,5 +19,10 @@ ssize_t send_quietly(int socket, const std::byte* bytes, std::size_t count) noex
 }
 
 int open_pipe(int (&ends)[2]) noexcept { return ::pipe2(ends, O_NONBLOCK | O_CLOEXEC); }
+
+int ready_events(int fd, short direction) noexcept {
+  pollfd asked{.fd = fd, .events = direction, .revents = 0};
+  return ::poll(&asked, 1, 0) < 0 ? -1 : asked.revents;
+}
 
 }  // namespace cordage::detail

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,20 +13,10 @@
 #include <stdexcept>
 
 #include "guarded_io.hpp"
+#include "system_calls.hpp"
 
 namespace support {
 namespace {
-
-struct pipe_ends {
-  owned_fd reads;
-  owned_fd writes;
-};
-
-pipe_ends make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) < 0) fail_with_errno("pipe");
-  return {owned_fd(ends[0]), owned_fd(ends[1])};
-}
 
 void set_nonblocking(const owned_fd& fd) {
   if (fd && ::fcntl(fd.get(), F_SETFL, O_NONBLOCK) < 0) fail_with_errno("fcntl");
@@ -51,10 +39,10 @@ void start_as_from_a_shell() {
 // Only what is allowed between fork and exec.
 [[noreturn]] void become(char* const* arguments, pid_t parent, std::size_t most_descriptors,
                          const int (&streams)[3]) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  end_with_parent();
   if (::getppid() != parent) ::_exit(127);
   for (int i = 0; i < 3; ++i) ::dup2(streams[i], i);
-  ::close_range(3, ~0U, 0);  // whatever the test itself was given by those who started it
+  close_other_descriptors();  // whatever the test itself was given by those who started it
   start_as_from_a_shell();
   limit_descriptors(most_descriptors);
   ::execvp(arguments[0], arguments);
@@ -75,23 +63,23 @@ std::ostream& operator<<(std::ostream& out, const ending& end) {
 
 child_process::child_process(const std::vector<std::string>& arguments, const child_options& options) {
   ::signal(SIGPIPE, SIG_IGN);
-  pipe_ends input = options.feeds_input
-                        ? make_pipe()
-                        : pipe_ends{owned_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)), owned_fd()};
-  pipe_ends output = make_pipe();
+  both_ends input = options.feeds_input
+                        ? open_pipe()
+                        : both_ends{owned_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)), owned_fd()};
+  both_ends output = open_pipe();
   // A file takes any amount without a reader.
-  errors_ = owned_fd(::memfd_create("errors", MFD_CLOEXEC));
-  if (!input.reads || !errors_) fail_with_errno("standard streams for a program");
+  errors_ = open_nameless_file();
+  if (!input.near) fail_with_errno("standard streams for a program");
   std::vector<char*> words;
   for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
   words.push_back(nullptr);
-  const int streams[3] = {input.reads.get(), output.writes.get(), errors_.get()};
+  const int streams[3] = {input.near.get(), output.far.get(), errors_.get()};
   const pid_t parent = ::getpid();
   pid_ = ::fork();
   if (pid_ < 0) fail_with_errno("fork");
   if (pid_ == 0) become(words.data(), parent, options.most_descriptors, streams);
-  input_ = std::move(input.writes);
-  output_ = std::move(output.reads);
+  input_ = std::move(input.far);
+  output_ = std::move(output.near);
   set_nonblocking(input_);
   set_nonblocking(output_);
 }

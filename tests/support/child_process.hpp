@@ -1,7 +1,7 @@
 // A program that a test starts: its arguments, its standard streams, its signals and its end.
 //
-// It does not outlive the test: the destructor kills it, and the kernel does when the thread that made it has ended, so
-// make one on the main thread. It starts as from a shell, SIGPIPE fatal and nothing blocked, while the test itself
+// It does not outlive the test: the destructor kills it, and where it can, the kernel does when the thread that made it
+// has ended, so make one on the main thread. It starts as from a shell, SIGPIPE fatal and nothing blocked, while the test itself
 // ignores SIGPIPE from then on: a write to somebody who has gone is an error that the test reports.
 #pragma once
 

@@ -1,12 +1,10 @@
 #include "client.hpp"
 
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -15,6 +13,7 @@
 #include <system_error>
 
 #include "guarded_io.hpp"
+#include "system_calls.hpp"
 
 namespace support {
 namespace {
@@ -41,8 +40,7 @@ struct connect_attempt {
 
 connect_attempt try_to_connect(std::uint16_t port, const client_options& options) {
   const auto to = look_up(options.address, port);
-  owned_fd made(::socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!made) fail_with_errno("socket");
+  owned_fd made = open_stream_socket(to->ai_family);
   set_option(made.get(), SOL_SOCKET, SO_SNDTIMEO, timeval{.tv_sec = guard.count(), .tv_usec = 0});
   set_option(made.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   if (options.receive_buffer != 0) set_option(made.get(), SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
@@ -98,23 +96,14 @@ void client::half_close() {
   if (::shutdown(socket_.get(), SHUT_WR) < 0) fail_with_errno("shutdown");
 }
 
-bool client::has_half_closed() const {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (::getsockopt(socket_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) fail_with_errno("TCP_INFO");
-  return info.tcpi_state == TCP_FIN_WAIT2;
-}
+bool client::has_half_closed() const { return closing_of(socket_.get()) == closing::end_acknowledged; }
 
 void client::reset() {
   set_option(socket_.get(), SOL_SOCKET, SO_LINGER, linger{.l_onoff = 1, .l_linger = 0});
   socket_.close();
 }
 
-std::size_t client::unacknowledged() const {
-  int count = 0;
-  if (::ioctl(socket_.get(), SIOCOUTQ, &count) < 0) fail_with_errno("ioctl SIOCOUTQ");
-  return static_cast<std::size_t>(count);
-}
+std::size_t client::unacknowledged() const { return unacknowledged_by_peer(socket_.get()); }
 
 bool is_refused(std::uint16_t port) {
   const int code = try_to_connect(port, {}).code;

@@ -8,14 +8,14 @@
 #include <stdexcept>
 
 #include "guarded_io.hpp"
-#include "owned_fd.hpp"
+#include "system_calls.hpp"
 
 namespace support {
 namespace {
 
 // Free at this moment; redis cannot be told to choose one.
 std::uint16_t free_port() {
-  const owned_fd probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const owned_fd probe = open_stream_socket(AF_INET);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "child_process.hpp"
+#include "process_facts.hpp"
 
 namespace support {
 
@@ -49,15 +50,6 @@ class server_program : public child_process {
   activity observe(std::chrono::seconds how_long = std::chrono::seconds(1)) const;
 
  private:
-  struct main_thread {
-    char state = 0;  // as in /proc/PID/status: S sleeps, T is stopped, Z has ended
-    std::size_t sleeps = 0;
-    bool operator==(const main_thread&) const = default;
-  };
-
-  main_thread look() const;
-  std::string status() const;
-
   std::string greeting_;
   std::uint16_t port_ = 0;
 };

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -21,6 +20,7 @@
 #include "child_process.hpp"
 #include "guarded_io.hpp"
 #include "owned_fd.hpp"
+#include "system_calls.hpp"
 
 namespace support {
 
@@ -55,12 +55,7 @@ class request {
   // Returns when the system on the other side knows.
   void close() {
     ::shutdown(peer_.get(), SHUT_WR);
-    eventually("the end of the stream arrives", [this] {
-      tcp_info info{};
-      socklen_t size = sizeof info;
-      if (::getsockopt(peer_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) fail_with_errno("TCP_INFO");
-      return info.tcpi_state != TCP_FIN_WAIT1;
-    });
+    eventually("the end of the stream arrives", [this] { return closing_of(peer_.get()) != closing::end_sent; });
     peer_.close();
   }
   void reset() {
@@ -86,7 +81,7 @@ class request {
 // Has an address, and refuses connections.
 class closed_port {
  public:
-  explicit closed_port(int family = AF_INET) : socket_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit closed_port(int family = AF_INET) : socket_(open_stream_socket(family)) {
     sockaddr_in6 at{};
     socklen_t length = family == AF_INET ? sizeof(sockaddr_in) : sizeof at;
     at.sin6_family = static_cast<sa_family_t>(family);
@@ -115,9 +110,7 @@ class withheld_server : public closed_port {
   bool is_asked() const { return is_ready(socket_.get(), POLLIN); }
   request next() const {
     wait_until_ready(socket_.get(), POLLIN, "a connection");
-    owned_fd peer(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (!peer) fail_with_errno("accept");
-    return request(std::move(peer));
+    return request(accept_from(socket_.get()));
   }
   // None where the program has given up before it has asked.
   std::optional<request> next_unless_ended(const child_process& program) const {

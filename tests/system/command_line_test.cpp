@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include <cordage/runtime.hpp>
+
 #include "echo_server_test.hpp"
 #include "guarded_io.hpp"
 #include "owned_fd.hpp"
+#include "system_calls.hpp"
 #include "wrong_command_line.hpp"
 
 namespace {
@@ -41,7 +44,7 @@ const std::vector<wrong_command_line> wrong_command_lines{
     {"no_time_at_all", {"--idle-timeout", "0s"}, "--idle-timeout takes a time from 1ms"},
     {"a_time_that_is_no_number", {"--idle-timeout", "soon"}, "--idle-timeout takes a time from 1ms"},
     {"an_unknown_style", {"--style", "thread"}, "--style is task or fiber, not \"thread\""},
-    {"an_unknown_backend", {"--backend", "select"}, "--backend is epoll or auto, not \"select\""},
+    {"an_unknown_backend", {"--backend", "select"}, "--backend is epoll, kqueue or auto, not \"select\""},
     {"a_name_for_an_address", {"--host", "localhost"}, "\"localhost\" is no address to listen on: not a numeric ADDRESS:PORT"},
     {"a_malformed_ipv4_address", {"--host", "127.0.0.256"}, "\"127.0.0.256\" is no address to listen on"},
     {"a_malformed_ipv6_address", {"--host", "::1::"}, "\"::1::\" is no address to listen on"},
@@ -71,7 +74,7 @@ class command_line : public echo_server_test {};
 
 // The socket of the test listens without SO_REUSEADDR, so nobody else can.
 TEST_P(command_line, a_port_in_use_is_refused_by_its_name) {
-  const owned_fd taken(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const owned_fd taken = open_stream_socket(AF_INET);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -95,9 +98,10 @@ TEST_P(command_line, a_second_server_on_the_same_port_is_refused_and_the_first_g
 }
 
 TEST_P(command_line, the_server_says_where_and_how_it_serves) {
-  const auto& server = start({"--backend", "epoll"});
+  const std::string backend(cordage::runtime().backend_name());
+  const auto& server = start({"--backend", backend});
   EXPECT_EQ(server.greeting(), "listening on 127.0.0.1:" + std::to_string(server.port()) + " (" + GetParam() +
-                                   ", epoll, 1 worker)");
+                                   ", " + backend + ", 1 worker)");
   client peer(server.port());
   EXPECT_EQ(peer.round_trip("hello\n"), "hello\n");
 }

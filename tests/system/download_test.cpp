@@ -1,12 +1,8 @@
 // examples/download. The server is the test itself, which decides when each request is answered: so what is concurrent,
 // and what is not, shows without a clock.
 #include <sys/socket.h>
-#include <time.h>
 
-#include <cerrno>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <ostream>
 #include <span>
 #include <string>
@@ -19,6 +15,7 @@
 
 #include "child_process.hpp"
 #include "guarded_io.hpp"
+#include "process_facts.hpp"
 #include "withheld_server.hpp"
 #include "wrong_command_line.hpp"
 
@@ -73,31 +70,17 @@ const way fibers{"fibers", {"--way", "strands", "--style", "fiber"}};
 
 std::string name_of(const testing::TestParamInfo<way>& each) { return each.param.name; }
 
-std::string status(const child_process& of, const std::string& field) {
-  std::ifstream file("/proc/" + std::to_string(of.pid()) + "/status");
-  const std::string all{std::istreambuf_iterator<char>(file), {}};
-  const auto at = all.find("\n" + field + ":\t");
-  if (at == all.npos) return {};
-  const auto begin = at + field.size() + 3;
-  return all.substr(begin, all.find('\n', begin) - begin);
-}
-
 // Returns when it sleeps and went on to sleep between two looks: it has done what there was to do. Or when it has ended.
 void settle(const child_process& program) {
-  std::string before;
+  main_thread before;
   eventually("the program sleeps", [&] {
-    const std::string now = status(program, "State") + status(program, "voluntary_ctxt_switches");
-    return (std::exchange(before, now) == now && now.starts_with('S')) || program.has_ended();
+    if (program.has_ended()) return true;
+    const main_thread now = look_at(program.pid());
+    return std::exchange(before, now) == now && now.state == 'S';
   });
 }
 
-std::chrono::nanoseconds processor_time(const child_process& of) {
-  clockid_t clock;
-  timespec used{};
-  errno = ::clock_getcpuclockid(of.pid(), &clock);
-  if (errno != 0 || ::clock_gettime(clock, &used) < 0) fail_with_errno("the processor time of a program");
-  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
-}
+std::chrono::nanoseconds processor_time(const child_process& of) { return support::processor_time(of.pid()); }
 
 // The four ways that have several downloads under way at once.
 class download_together : public testing::TestWithParam<way> {};

@@ -17,7 +17,7 @@ namespace {
 using namespace support;
 
 bool has_ipv6() {
-  const owned_fd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const owned_fd socket(::socket(AF_INET6, SOCK_STREAM, 0));
   sockaddr_in6 loopback{};
   loopback.sin6_family = AF_INET6;
   loopback.sin6_addr = in6addr_loopback;

@@ -22,6 +22,7 @@
 
 #include "child_process.hpp"
 #include "guarded_io.hpp"
+#include "process_facts.hpp"
 #include "slowly.hpp"
 #include "wrong_command_line.hpp"
 
@@ -83,16 +84,6 @@ struct series_of_lines {
   std::string text;
   std::string result;
 };
-
-// In bytes, the most that was resident so far.
-std::size_t most_memory(const child_process& program) {
-  std::ifstream status("/proc/" + std::to_string(program.pid()) + "/status");
-  for (std::string word; status >> word;) {
-    std::size_t kilobytes = 0;
-    if (word == "VmHWM:" && status >> kilobytes) return kilobytes * 1024;
-  }
-  throw std::runtime_error("the program has no memory; has it ended?");
-}
 
 std::string read_exactly(int fd, std::size_t count) {
   std::string got(count, '\0');
@@ -179,7 +170,7 @@ TEST(pipeline, needs_no_memory_for_a_line_that_does_not_end) {
   write_all(program.input(), "\na,1\n");
   EXPECT_EQ(read_exactly(program.output(), 10), "a,1,1,1,1\n");
   if (!support::slowly) {
-    EXPECT_LE(most_memory(program), 16U << 20);
+    EXPECT_LE(most_memory_of(program.pid()), 16U << 20);
   }
   program.close_input();
   const ending end = program.wait();

@@ -16,6 +16,7 @@
 #include "guarded_io.hpp"
 #include "owned_fd.hpp"
 #include "redis_program.hpp"
+#include "system_calls.hpp"
 #include "wrong_command_line.hpp"
 
 namespace {
@@ -144,12 +145,12 @@ class listening {
   std::uint16_t port() const { return port_; }
   owned_fd accept() const {
     wait_until_ready(socket_.get(), POLLIN, "a connection");
-    return owned_fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    return accept_from(socket_.get());
   }
   void close() { socket_.close(); }
 
  private:
-  owned_fd socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  owned_fd socket_ = open_stream_socket(AF_INET);
   std::uint16_t port_ = 0;
 };
 

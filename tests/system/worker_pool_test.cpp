@@ -1,5 +1,6 @@
 // examples/worker_pool: jobs that succeed, fail, hang or are left out, with workers that are tasks and that are fibers.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 #include "child_process.hpp"
 #include "guarded_io.hpp"
 #include "owned_fd.hpp"
+#include "system_calls.hpp"
 #include "wrong_command_line.hpp"
 
 namespace {
@@ -31,7 +33,7 @@ const std::string for_ever = "100000s";
 // What is asked. The system accepts connections for it; the test takes them when it likes.
 class asked_server {
  public:
-  asked_server() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  asked_server() : socket_(open_stream_socket(AF_INET)) {
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -48,8 +50,8 @@ class asked_server {
   // The next that has connected.
   owned_fd accept() const {
     wait_until_ready(socket_.get(), POLLIN, "a connection");
-    owned_fd connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!connection) fail_with_errno("accept");
+    owned_fd connection = accept_from(socket_.get());
+    if (::fcntl(connection.get(), F_SETFL, O_NONBLOCK) < 0) fail_with_errno("fcntl");
     return connection;
   }
   bool is_asked() const { return is_ready(socket_.get(), POLLIN); }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <memory>
-#include <memory_resource>
 #include <ranges>
 #include <stdexcept>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include <cordage/coroutine.hpp>
 
+#include "arena.hpp"
 #include "counted.hpp"
 #include "death_tests.hpp"
 
@@ -251,12 +251,12 @@ TEST(generator, passes_exceptions_outwards_through_all_levels) {
 
 TEST(generator, takes_its_frame_from_an_allocator_among_its_arguments) {
   std::array<std::byte, 4096> buffer;
-  std::pmr::monotonic_buffer_resource arena(buffer.data(), buffer.size(), std::pmr::null_memory_resource());
-  auto body = [](std::allocator_arg_t, std::pmr::polymorphic_allocator<>, int n) -> generator<const int*> {
+  support::arena arena(buffer);
+  auto body = [](std::allocator_arg_t, support::arena_allocator<std::byte>, int n) -> generator<const int*> {
     for (int i = 0; i < n; ++i) co_yield &i;
   };
   int elements = 0;
-  for (const int* inside : body(std::allocator_arg, &arena, 3)) {
+  for (const int* inside : body(std::allocator_arg, arena, 3)) {
     ++elements;
     EXPECT_GE(reinterpret_cast<const std::byte*>(inside), buffer.data());
     EXPECT_LT(reinterpret_cast<const std::byte*>(inside), buffer.data() + buffer.size());

@@ -2,7 +2,6 @@
 #include <cordage/standard_input.hpp>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -19,6 +18,7 @@
 #include <cordage/time.hpp>
 
 #include "owned_fd.hpp"
+#include "system_calls.hpp"
 #include "two_ends.hpp"
 
 namespace {
@@ -68,7 +68,7 @@ TEST(standard_input, gives_a_pipe_as_it_comes) {
 }
 
 TEST(standard_input, reads_a_regular_file_and_lets_others_have_their_turn_meanwhile) {
-  const owned_fd file(::memfd_create("input", MFD_CLOEXEC));
+  const owned_fd file = support::open_nameless_file();
   std::string text;
   for (int i = 0; i < 100'000; ++i) text += "line " + std::to_string(i) + '\n';
   ASSERT_EQ(::write(file.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));

@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <memory>
-#include <memory_resource>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -15,6 +14,7 @@
 #include <cordage/fiber.hpp>
 #include <cordage/runtime.hpp>
 
+#include "arena.hpp"
 #include "counted.hpp"
 #include "manual_operation.hpp"
 #include "slowly.hpp"
@@ -207,12 +207,13 @@ TEST(async, is_lazy_and_a_type_of_its_own) {
 }
 
 // A call of its own, or the compiler may do without the frame.
-[[gnu::noinline]] task<int> with_a_frame_from(std::allocator_arg_t, std::pmr::polymorphic_allocator<>) { co_return 1; }
+[[gnu::noinline]] task<int> with_a_frame_from(std::allocator_arg_t, support::arena_allocator<std::byte>) { co_return 1; }
 
 TEST(async, without_memory_for_its_frame_gives_an_error_and_a_task_throws) {
-  using allocator = std::pmr::polymorphic_allocator<>;
+  using allocator = support::arena_allocator<std::byte>;
   auto gives_error = [](std::allocator_arg_t, allocator) -> async<int> { co_return 1; };
-  const allocator none(std::pmr::null_memory_resource());
+  support::arena empty({});
+  const allocator none(empty);
   run([&]() -> task<> {
     const result<int> got = co_await gives_error(std::allocator_arg, none);
     EXPECT_EQ(got.error(), errc::out_of_memory);

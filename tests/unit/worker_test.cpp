@@ -18,6 +18,7 @@
 #include <cordage/watched_descriptor.hpp>
 
 #include "manual_operation.hpp"
+#include "system_calls.hpp"
 
 namespace {
 
@@ -87,10 +88,9 @@ struct always_ready {
 // A strand whose operations are all ready takes many in each turn, and it is these that keep others waiting.
 template <class Busy>
 long operations_until_an_event_is_seen(Busy keeps_busy) {
-  int ends[2];
-  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-  const detail::file_descriptor near(ends[0]);
-  const detail::file_descriptor far(ends[1]);
+  const support::both_ends ends = support::open_socket_pair();
+  const support::owned_fd& near = ends.near;
+  const support::owned_fd& far = ends.far;
   long done = 0;
   long seen = -1;
   auto waits = [&]() -> task<> {

@@ -1,30 +1,21 @@
 // The exception state of the Itanium C++ ABI (libstdc++, libc++abi).
-//
-// Source: Itanium C++ ABI, section 2.2.2: __cxa_eh_globals begins with the stack of caught exceptions and the count
-// of uncaught ones; __cxa_get_globals gives the thread's.
 #pragma once
-
-#include <cxxabi.h>
 
 #include <cstdint>
 #include <utility>
 
 #include <cordage/base/config.hpp>
+#include <cordage/context/exception_globals_itanium.hpp>
 
 namespace cordage::detail {
 
 class exception_state {
  public:
-  struct globals {
-    void* caught;
-    unsigned int uncaught;
-  };
+  using globals = exception_globals;
 
-  void attach_to_this_thread() noexcept {
-    thread_ = of_this_thread_ = reinterpret_cast<globals*>(abi::__cxa_get_globals());
-  }
+  void attach_to_this_thread() noexcept { thread_ = of_this_thread_ = &globals::of_this_thread(); }
   // For those who only look, without making it known.
-  void look_at_this_thread() noexcept { thread_ = reinterpret_cast<globals*>(abi::__cxa_get_globals()); }
+  void look_at_this_thread() noexcept { thread_ = &globals::of_this_thread(); }
   // The same as attach_to_this_thread, without a call, where it was done before on this thread.
   bool attach_if_known() noexcept {
     thread_ = of_this_thread_;

@@ -5,14 +5,13 @@
 // does: it counts the exception as uncaught, raises it, and terminates where that comes back).
 #pragma once
 
-#include <cxxabi.h>
 #include <unwind.h>
 
 #include <cstring>
 #include <exception>
 #include <utility>
 
-#include <cordage/context/exception_state_itanium.hpp>
+#include <cordage/context/exception_globals_itanium.hpp>
 
 namespace cordage::detail {
 
@@ -35,7 +34,7 @@ inline void* released(std::exception_ptr exception) noexcept {
 template <class Exception>
 void throw_if_caught(const char*, Exception&& exception) {
   void* const object = released(std::make_exception_ptr(std::forward<Exception>(exception)));
-  ++reinterpret_cast<exception_state::globals*>(abi::__cxa_get_globals())->uncaught;
+  ++exception_globals::of_this_thread().uncaught;
   _Unwind_RaiseException(static_cast<_Unwind_Exception*>(object) - 1);
 }
 

@@ -9,9 +9,19 @@
 namespace cordage {
 
 // How I/O is done. `automatic`: the best that this system has.
-enum class backend_kind { automatic, epoll };
+enum class backend_kind { automatic, epoll, kqueue };
 
 namespace detail {
+
+// As CORDAGE_BACKEND and the programs' options have it.
+constexpr std::string_view name_of(backend_kind kind) noexcept {
+  switch (kind) {
+    case backend_kind::automatic: break;
+    case backend_kind::epoll: return "epoll";
+    case backend_kind::kqueue: return "kqueue";
+  }
+  return "auto";
+}
 
 class poller {
  public:
@@ -31,8 +41,12 @@ class poller {
   virtual std::string_view name() const noexcept = 0;
 };
 
-// The layer above defines it (src/io/backends/select.cpp); throws std::system_error when the system refuses.
+// The layer above defines it, once per system (src/io/backends/select_*.cpp). Throws std::system_error when the system
+// refuses, and std::invalid_argument where it has no such backend.
 std::unique_ptr<poller> make_poller(backend_kind kind);
+
+// For make_poller: throws that, and names what there is instead.
+[[noreturn]] void no_such_backend(backend_kind asked, std::string_view there_is);
 
 }  // namespace detail
 }  // namespace cordage

@@ -5,6 +5,9 @@
 
 namespace cordage::detail {
 
-std::unique_ptr<poller> make_poller(backend_kind) { return std::make_unique<epoll_backend>(); }
+std::unique_ptr<poller> make_poller(backend_kind kind) {
+  if (kind != backend_kind::automatic && kind != backend_kind::epoll) no_such_backend(kind, "epoll");
+  return std::make_unique<epoll_backend>();
+}
 
 }  // namespace cordage::detail

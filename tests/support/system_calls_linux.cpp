@@ -1,0 +1,73 @@
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "guarded_io.hpp"
+#include "system_calls.hpp"
+
+namespace support {
+namespace {
+
+owned_fd opened(int fd, const char* what) {
+  if (fd < 0) fail_with_errno(what);
+  return owned_fd(fd);
+}
+
+}  // namespace
+
+owned_fd open_stream_socket(int family) { return opened(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"); }
+owned_fd accept_from(int listener) { return opened(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept"); }
+owned_fd open_nameless_file() { return opened(::memfd_create("test", MFD_CLOEXEC), "memfd_create"); }
+
+both_ends open_socket_pair() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) fail_with_errno("socketpair");
+  return {owned_fd(ends[0]), owned_fd(ends[1])};
+}
+
+both_ends open_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) fail_with_errno("pipe");
+  return {owned_fd(ends[0]), owned_fd(ends[1])};
+}
+
+both_ends open_terminal() {
+  int keyboard = -1;
+  int terminal = -1;
+  if (::openpty(&keyboard, &terminal, nullptr, nullptr, nullptr) < 0) fail_with_errno("openpty");
+  return {owned_fd(terminal), owned_fd(keyboard)};
+}
+
+std::size_t unacknowledged_by_peer(int socket) {
+  int count = 0;
+  if (::ioctl(socket, SIOCOUTQ, &count) < 0) fail_with_errno("ioctl SIOCOUTQ");
+  return static_cast<std::size_t>(count);
+}
+
+closing closing_of(int socket) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) fail_with_errno("TCP_INFO");
+  switch (info.tcpi_state) {
+    case TCP_FIN_WAIT1: return closing::end_sent;
+    case TCP_FIN_WAIT2: return closing::end_acknowledged;
+    default: return closing::other;
+  }
+}
+
+void end_with_parent() noexcept { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
+void close_other_descriptors() noexcept { ::close_range(3, ~0U, 0); }
+
+double free_memory() {
+  return static_cast<double>(::sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace support
