@@ -21,7 +21,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-MACHINES = ("x86_64", "aarch64", "riscv64")
+PLATFORMS = ("x86_64", "aarch64", "riscv64", "linux", "darwin")
 ROUNDS = 160
 EXECUTED = re.compile(rb"^Trace \d+: 0x[0-9a-f]+ \[[0-9a-f]+/([0-9a-f]+)/", re.MULTILINE)
 
@@ -30,7 +30,7 @@ def sources(machine):
     """Of the layers below the runtime, those for this machine; a coroutine needs no more."""
     for layer in ("base", "context", "strands"):
         for path in sorted((ROOT / "src" / layer).glob("*.*")):
-            others = (name for name in MACHINES if name != machine)
+            others = (name for name in PLATFORMS if name not in (machine, "linux"))
             if path.suffix in (".cpp", ".S") and not any(f"_{name}." in path.name for name in others):
                 yield path
 

@@ -3,10 +3,10 @@
 # of Debian's packages, and stubs of the libraries with the names that Debian's export, as in an SDK. A linker proves by
 # them that every name exists; nothing that is linked with them runs.
 #
-#   tools/macos_stubs.sh OUT_DIR      writes OUT_DIR/include and OUT_DIR/lib*.tbd
+#   tools/macos_stubs.sh OUT_DIR      writes OUT_DIR/include and OUT_DIR/lib/lib*.tbd
 set -euo pipefail
 out=${1:?usage: tools/macos_stubs.sh OUT_DIR}
-mkdir -p "$out/include"
+mkdir -p "$out/include" "$out/lib"
 
 # NAME HEADER..., as they stand in the system's own directory, of which the rest must not be seen.
 stub() {
@@ -23,7 +23,7 @@ stub() {
     echo "  - targets: [ x86_64-macos, arm64-macos ]"
     echo "    symbols: [ $(nm -D --defined-only "$library" | awk '$2 ~ /[TDBR]/ { print "_" $3 }' | paste -sd, | sed 's/,/, /g') ]"
     echo "..."
-  } >"$out/lib$name.tbd"
+  } >"$out/lib/lib$name.tbd"
 }
 
 stub cares ares.h ares_build.h ares_dns.h ares_nameser.h ares_rules.h ares_version.h

@@ -30,9 +30,9 @@ BUILD = ROOT / "build"
 BEGIN, END = "<!-- platforms: tools/test_platforms.py --write -->", "<!-- /platforms -->"
 
 # The programs whose tests depend on the machine and the optimization level: stacks, frames, and what waits.
-CORE = ["unit_" + name for name in (
-    "async_generator", "awaiter", "backtrace", "c_frames", "coroutine", "coroutine_in_strands", "fiber", "foreign",
-    "generator", "overflow", "stack", "stop", "suspend", "switch", "task")]
+CORE = tuple("unit_" + name for name in (
+    "async_generator", "backtrace", "c_frames", "coroutine", "coroutine_in_strands", "fiber", "foreign", "generator",
+    "overflow", "stack", "stop", "suspend", "switch", "switch_bad_days", "task"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,15 +74,32 @@ def macos(processor, **more):
                     options=(f"-DCORDAGE_MACOS_PROCESSOR={processor}",), sysroot="macos_stubs", **more)
 
 
+PROTECTED = "-O2 -DNDEBUG -mbranch-protection=standard -mno-outline-atomics"
+ENFORCED = ("-DCORDAGE_BRANCH_PROTECTION=ON", "-DCORDAGE_EMULATOR=qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu max")
 ARM, RISC = "Linux, AArch64", "Linux, 64-bit RISC-V"
 PLATFORMS = [
     emulated("aarch64", "aarch64-clang-O0", ARM, "clang", "-O0", sysroot="debian_packages"),
-    emulated("aarch64", "aarch64-gcc-O2", ARM, "gcc", "-O2 -DNDEBUG", programs=tuple(CORE)),
-    emulated("riscv64", "riscv64-gcc-O2", RISC, "gcc", "-O2 -DNDEBUG", programs=tuple(CORE)),
+    emulated("aarch64", "aarch64-clang-protected", f"{ARM}, branch protection enforced", "clang", PROTECTED,
+             programs=CORE, options=ENFORCED),
+    emulated("riscv64", "riscv64-core", RISC, "gcc", "-O2 -DNDEBUG", programs=CORE),
     macos("aarch64"),
     macos("x86_64"),
     emulated("aarch64", "aarch64-clang-O2", ARM, "clang", "-O2 -DNDEBUG", sysroot="debian_packages", nightly=True),
-    emulated("riscv64", "riscv64-clang-O2", RISC, "clang", "-O2 -DNDEBUG", nightly=True),
+    emulated("aarch64", "aarch64-gcc-O0", ARM, "gcc", "-O0", programs=CORE, nightly=True),
+    emulated("aarch64", "aarch64-gcc-protected", f"{ARM}, branch protection enforced", "gcc", PROTECTED,
+             programs=CORE, options=ENFORCED, nightly=True),
+    emulated("riscv64", "riscv64-gcc-O2", RISC, "gcc", "-O2 -DNDEBUG", nightly=True),
+]
+
+
+# What is proved of AArch64 besides: (what is said of it, command). "{clang}" stands for the one that tests are built with.
+AARCH64_CLANG = "{clang} --target=aarch64-linux-gnu"
+CHECKS = [
+    ("instructions of a resume and a yield, clang", ["tools/count_switch.py", AARCH64_CLANG, "qemu-aarch64"]),
+    ("instructions of a resume and a yield, g++", ["tools/count_switch.py", "aarch64-linux-gnu-g++", "qemu-aarch64"]),
+    ("the registers of SVE are kept, clang", ["tools/test_sve.sh", AARCH64_CLANG]),
+    ("the registers of SVE are kept, g++", ["tools/test_sve.sh", "aarch64-linux-gnu-g++"]),
+    ("Apple's switch has the bytes of the tested one", ["tools/check_switch_object.sh"]),
 ]
 
 
@@ -137,7 +154,8 @@ def build(platform, directory, environment, jobs):
     configured = run_logged(
         directory.with_suffix(".configure.log"), "cmake", "-S", ROOT, "-B", directory, "-G", "Ninja",
         f"-DCMAKE_TOOLCHAIN_FILE={ROOT}/cmake/toolchains/{platform.toolchain}.cmake", f"-DCORDAGE_SYSROOT={sysroot}",
-        f"-DCMAKE_C_FLAGS={platform.flags}", f"-DCMAKE_CXX_FLAGS={platform.flags}", "-DCMAKE_BUILD_TYPE=",
+        f"-DCMAKE_C_FLAGS={platform.flags}", f"-DCMAKE_CXX_FLAGS={platform.flags}",
+        f"-DCMAKE_ASM_FLAGS={platform.flags}", "-DCMAKE_BUILD_TYPE=",
         "-DCORDAGE_WERROR=ON", "-DCORDAGE_BUILD_TESTS=ON", "-DCORDAGE_BUILD_BENCH=OFF", "-DCORDAGE_TEST_TIMEOUT=300",
         f"-DCORDAGE_PRECOMPILE_TESTS={'OFF' if platform.compiler == 'zig' else 'ON'}", *platform.options, env=environment)
     return configured and run_logged(directory.with_suffix(".build.log"), "cmake", "--build", directory, "--parallel",
@@ -217,6 +235,16 @@ def test(platform, jobs):
     return outcome
 
 
+def failed_checks():
+    clang = compilers_of(PLATFORMS[0])["CXX"]
+    failed = 0
+    for said, command in CHECKS:
+        ended = subprocess.run([word.format(clang=clang) for word in command], cwd=ROOT, capture_output=True, text=True)
+        print(f"{said}: {'' if ended.returncode == 0 else 'FAILED '}{(ended.stdout + ended.stderr).strip()}", flush=True)
+        failed += ended.returncode != 0
+    return failed
+
+
 def this_machine():
     """What `make test` and `make test-gcc` have left."""
     for preset, name in (("release", "make test"), ("gcc", "make test-gcc")):
@@ -283,6 +311,8 @@ def main():
         write_into(ROOT / "README.md", text)
 
     failed = sum(len(each.failed) for each in outcomes)
+    if not asked.names:
+        failed += failed_checks()
     on_arm = max((each.run for each in outcomes if each.title == ARM), default=0)
     if here[0].run and on_arm:
         share = 100 * on_arm / here[0].run

@@ -1,6 +1,6 @@
 // What lives in the registers of SVE is there again after a switch: vectors with all of their length, and predicates.
 //
-// Built with SVE and run by tools/test_machines.sh; the exit status tells.
+// Built with SVE and run by tools/test_sve.sh; the exit status tells.
 #include <arm_sve.h>
 
 #include <cstdint>

@@ -6,6 +6,8 @@
 
 #include <cxxabi.h>
 
+#include <cstdint>
+
 // libstdc++ declares it in cxxabi.h; libc++abi only has it.
 namespace __cxxabiv1 {
 struct __cxa_eh_globals;
@@ -16,7 +18,8 @@ namespace cordage::detail {
 
 struct exception_globals {
   void* caught;
-  unsigned int uncaught;
+  // The ABI's is an unsigned int, and on 64-bit machines zeros up to the end of the word: so both are one load on some.
+  std::uintptr_t uncaught;
 
   static exception_globals& of_this_thread() noexcept {
     return *reinterpret_cast<exception_globals*>(abi::__cxa_get_globals());

@@ -4,7 +4,7 @@
 // frame and checked with the same one, since a stack goes on where it was left and never moves. A context holds no
 // return address: its pc is the address of a label, unsigned, and where branch targets are enforced (BTI) only a label
 // marked as one can be reached through it: the label by `bti j`; the entry of a fresh context by `bti c`, which accepts a jump
-// through x16, too. The tests have been seen to die of either that is taken away (tools/test_machines.sh).
+// through x16, too. The tests have been seen to die of either that is taken away (tools/test_platforms.py).
 //
 // What is shared by all contexts of a thread: FPCR and FPSR, as by all functions. The streaming mode and ZA of SME must be
 // off, as they are in functions that do not ask for them; shadow stacks in x18 or by GCS are not switched.
