@@ -49,7 +49,7 @@ test-long: build-release ## run what takes long or much memory: a million fibers
 	@tools/test_flags.sh --all
 
 test-platforms: ## build and test for other machines, in emulators; PLATFORMS=--all for all of it, see tools/test_platforms.py
-	@tools/bootstrap.sh build platforms
+	@tools/bootstrap.sh build platforms $(if $(filter --all,$(PLATFORMS)),kernel)
 	@tools/test_platforms.py $(PLATFORMS)
 
 test-dev: build-dev ## run the tests of a debug build

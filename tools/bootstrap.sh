@@ -2,7 +2,7 @@
 # Makes sure that this machine has what building and testing need; silent when it does. What is missing is named, with
 # the reason, and then installed through apt-get where there is one and the right to use it.
 #
-#   tools/bootstrap.sh NEED…        needs: build test asan tsan gcc flags platforms bench format
+#   tools/bootstrap.sh NEED…        needs: build test asan tsan gcc flags platforms kernel bench format
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -125,6 +125,12 @@ need_platforms() {
   has ninja || want ninja-build "what is built for other machines is built with it"
 }
 
+# What tools/test_platforms.py --all needs besides: a whole emulated machine.
+need_kernel() {
+  has qemu-system-aarch64 || want qemu-system-arm "runs tests on a real kernel for AArch64"
+  has cpio || want cpio "packs what that kernel starts with"
+}
+
 need_format() { has clang-format || want clang-format "make format calls it"; }
 
 find_missing() {
@@ -133,7 +139,7 @@ find_missing() {
   local need sanitizers_done=""
   for need in "$@"; do
     case $need in
-      build | test | gcc | bench | flags | platforms | format) "need_$need" ;;
+      build | test | gcc | bench | flags | platforms | kernel | format) "need_$need" ;;
       asan | tsan) if [[ -z $sanitizers_done ]]; then need_sanitizers && sanitizers_done=yes; fi ;;
       *) echo "bootstrap.sh: unknown need '$need'" >&2 && exit 2 ;;
     esac

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Counts the instructions of one resume and one yield of a coroutine, as executed by an emulator.
 
-    count_switch.py [--listing] [--most N] COMPILER EMULATOR...
+    count_switch.py [--listing] [--most N] [--library FILE] COMPILER EMULATOR...
 
     count_switch.py aarch64-linux-gnu-g++-12 qemu-aarch64
     count_switch.py "clang++-19 --target=aarch64-linux-gnu" qemu-aarch64
 
 Compiles bench/resume_yield_rounds.cpp with -O2, and lets qemu-user, executing one instruction at a time, write down where
 each of them lies. The count is how many more instructions twice as many rounds take, by round. Fails if that is more than
-60, or N. --listing prints the instructions of a round, disassembled by llvm-objdump-19.
+60, or N. The library is compiled as well where FILE, built with -O2, is not given. --listing prints the instructions of a round, disassembled by llvm-objdump-19.
 """
 
 import argparse
@@ -35,12 +35,12 @@ def sources(machine):
                 yield path
 
 
-def build(compiler, program):
+def build(compiler, library, program):
     machine = subprocess.run([*compiler, "-dumpmachine"], check=True, capture_output=True, text=True).stdout.split("-")[0]
     main = ROOT / "bench" / "resume_yield_rounds.cpp"
     # Linked at fixed addresses, which the listing needs. What no coroutine calls may be missing.
     subprocess.run([*compiler, "-std=c++2b", "-O2", "-static", "-no-pie", "-w", "-ffunction-sections", "-Wl,--gc-sections",
-                    f"-I{ROOT}/include", f"-I{ROOT}/src", main, *sources(machine), "-o", program], check=True)
+                    f"-I{ROOT}/include", f"-I{ROOT}/src", main, *([library] if library else sources(machine)), "-o", program], check=True)
 
 
 def executed(emulator, program, rounds):
@@ -69,12 +69,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--listing", action="store_true")
     parser.add_argument("--most", type=int, default=60)
+    parser.add_argument("--library")
     parser.add_argument("compiler", type=shlex.split)
     parser.add_argument("emulator", nargs="+")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         program = pathlib.Path(directory) / "resume_yield_rounds"
-        build(given.compiler, program)
+        build(given.compiler, given.library, program)
         few = executed(given.emulator, program, ROUNDS)
         per_round = (len(executed(given.emulator, program, 2 * ROUNDS)) - len(few)) / ROUNDS
         if given.listing:

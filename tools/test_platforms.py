@@ -2,7 +2,7 @@
 """Builds and tests cordage for other machines than this one, and prints what ran there as the table of README.md.
 
     test_platforms.py                  the quick form, for every change
-    test_platforms.py --all            everything, every optimization level; long
+    test_platforms.py --all            everything: an hour
     test_platforms.py NAME…            those only, by name
     test_platforms.py --list           the names
     test_platforms.py --write …        also puts the table into README.md
@@ -29,10 +29,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 BEGIN, END = "<!-- platforms: tools/test_platforms.py --write -->", "<!-- /platforms -->"
 
-# The programs whose tests depend on the machine and the optimization level: stacks, frames, and what waits.
-CORE = tuple("unit_" + name for name in (
-    "async_generator", "backtrace", "c_frames", "coroutine", "coroutine_in_strands", "fiber", "foreign", "generator",
-    "overflow", "stack", "stop", "suspend", "switch", "switch_bad_days", "task"))
+# The programs whose tests depend on the machine and on what is optimized: stacks, frames, and what waits in them.
+SWITCH = tuple("unit_" + name for name in (
+    "backtrace", "coroutine", "fiber", "overflow", "stack", "switch", "switch_bad_days", "task"))
+CORE = SWITCH + tuple("unit_" + name for name in (
+    "async_generator", "c_frames", "coroutine_in_strands", "foreign", "generator", "stop", "suspend")) + ("no_exceptions",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +69,9 @@ def emulated(machine, name, title, compiler, flags, **more):
     return Platform(name, title, compiler, f"{machine}-linux", flags, f"qemu-{machine}", **more)
 
 
-def macos(processor, **more):
+def macos(processor, part, **more):
     title = "macOS, Apple silicon" if processor == "aarch64" else "macOS, x86-64"
-    return Platform(f"macos-{processor}", title, "zig", "macos-zig", "-O0 -fno-sanitize=undefined", "",
+    return Platform(f"macos-{processor}-{part}", title, "zig", "macos-zig", "-O0 -g0 -fno-sanitize=undefined", "",
                     options=(f"-DCORDAGE_MACOS_PROCESSOR={processor}",), sysroot="macos_stubs", **more)
 
 
@@ -78,28 +79,36 @@ PROTECTED = "-O2 -DNDEBUG -mbranch-protection=standard -mno-outline-atomics"
 ENFORCED = ("-DCORDAGE_BRANCH_PROTECTION=ON", "-DCORDAGE_EMULATOR=qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu max")
 ARM, RISC = "Linux, AArch64", "Linux, 64-bit RISC-V"
 PLATFORMS = [
-    emulated("aarch64", "aarch64-clang-O0", ARM, "clang", "-O0", sysroot="debian_packages"),
-    emulated("aarch64", "aarch64-clang-protected", f"{ARM}, branch protection enforced", "clang", PROTECTED,
-             programs=CORE, options=ENFORCED),
-    emulated("riscv64", "riscv64-core", RISC, "gcc", "-O2 -DNDEBUG", programs=CORE),
-    macos("aarch64"),
-    macos("x86_64"),
-    emulated("aarch64", "aarch64-clang-O2", ARM, "clang", "-O2 -DNDEBUG", sysroot="debian_packages", nightly=True),
+    # Two cores take less than ten minutes for these, most of it for the first.
+    emulated("aarch64", "aarch64-clang-O2", ARM, "clang", "-O2 -DNDEBUG", sysroot="debian_packages"),
+    emulated("aarch64", "aarch64-clang-switch-O0", ARM, "clang", "-O0", programs=SWITCH),
+    emulated("riscv64", "riscv64-clang-switch-O2", RISC, "clang", "-O2 -DNDEBUG", programs=SWITCH),
+    macos("aarch64", "examples", programs=("cordage_examples",)),
+    # And these about an hour.
+    emulated("aarch64", "aarch64-clang-O0", ARM, "clang", "-O0", sysroot="debian_packages", nightly=True),
+    emulated("aarch64", "aarch64-clang-protected", f"{ARM}, branch protection enforced", "clang", PROTECTED, programs=CORE,
+             options=ENFORCED, nightly=True),
+    emulated("aarch64", "aarch64-gcc-protected", f"{ARM}, branch protection enforced", "gcc", PROTECTED, programs=CORE,
+             options=ENFORCED, nightly=True),
     emulated("aarch64", "aarch64-gcc-O0", ARM, "gcc", "-O0", programs=CORE, nightly=True),
-    emulated("aarch64", "aarch64-gcc-protected", f"{ARM}, branch protection enforced", "gcc", PROTECTED,
-             programs=CORE, options=ENFORCED, nightly=True),
     emulated("riscv64", "riscv64-gcc-O2", RISC, "gcc", "-O2 -DNDEBUG", nightly=True),
+    macos("aarch64", "all", nightly=True),
+    macos("x86_64", "all", nightly=True),
 ]
 
-
-# What is proved of AArch64 besides: (what is said of it, command). "{clang}" stands for the one that tests are built with.
-AARCH64_CLANG = "{clang} --target=aarch64-linux-gnu"
+# What else is proved of AArch64: (what is said of it, command). "{clang}" stands for the one that tests are built with.
+CLANG = "{clang} --target=aarch64-linux-gnu"
+LIBRARY = "build/platforms/aarch64-clang-O2/libcordage.a"
 CHECKS = [
-    ("instructions of a resume and a yield, clang", ["tools/count_switch.py", AARCH64_CLANG, "qemu-aarch64"]),
-    ("instructions of a resume and a yield, g++", ["tools/count_switch.py", "aarch64-linux-gnu-g++", "qemu-aarch64"]),
-    ("the registers of SVE are kept, clang", ["tools/test_sve.sh", AARCH64_CLANG]),
-    ("the registers of SVE are kept, g++", ["tools/test_sve.sh", "aarch64-linux-gnu-g++"]),
-    ("Apple's switch has the bytes of the tested one", ["tools/check_switch_object.sh"]),
+    ("resume and yield, clang", ["tools/count_switch.py", "--library", LIBRARY, CLANG, "qemu-aarch64"]),
+    ("SVE's registers over a switch, clang", ["tools/test_sve.sh", CLANG]),
+    ("SVE's registers over a switch, g++", ["tools/test_sve.sh", "aarch64-linux-gnu-g++"]),
+    ("the switch for Apple", ["tools/check_switch_object.sh"]),
+]
+NIGHTLY_CHECKS = [
+    ("resume and yield, g++", ["tools/count_switch.py", "aarch64-linux-gnu-g++", "qemu-aarch64"]),
+    ("a real arm64 kernel", ["tools/run_in_kernel.sh", "build/platforms/aarch64-clang-O2", *CORE, "contract_backend",
+                             "unit_tcp", "unit_serve", "unit_signal", "unit_time", "unit_worker"]),
 ]
 
 
@@ -189,6 +198,8 @@ def version_of(compiler):
 def linked_programs(directory):
     """The Mach-O files below it: (of the examples, of the tests)."""
     def count(folder):
+        if not (directory / folder).is_dir():
+            return 0
         files = [f for f in (directory / folder).iterdir() if f.is_file() and os.access(f, os.X_OK)]
         return sum(f.open("rb").read(4) == b"\xcf\xfa\xed\xfe" for f in files)
     return count("examples"), count("tests")
@@ -223,7 +234,7 @@ def test(platform, jobs):
         version = re.search(r"version ([0-9.]+)", output_of(platform.emulator, "--version")).group(1)
         outcome.how = f"{platform.emulator} {version}"
         if platform.programs:
-            outcome.how += ", what depends on the machine"
+            outcome.how += ", what switches stacks"
         results = directory / "tests.xml"
         chosen = ["-R", "^(%s)[.]" % "|".join(platform.programs)] if platform.programs else []
         # Twice as many at once as there are cores: tests wait more than they work.
@@ -235,10 +246,10 @@ def test(platform, jobs):
     return outcome
 
 
-def failed_checks():
+def failed_checks(checks):
     clang = compilers_of(PLATFORMS[0])["CXX"]
     failed = 0
-    for said, command in CHECKS:
+    for said, command in checks:
         ended = subprocess.run([word.format(clang=clang) for word in command], cwd=ROOT, capture_output=True, text=True)
         print(f"{said}: {'' if ended.returncode == 0 else 'FAILED '}{(ended.stdout + ended.stderr).strip()}", flush=True)
         failed += ended.returncode != 0
@@ -312,7 +323,7 @@ def main():
 
     failed = sum(len(each.failed) for each in outcomes)
     if not asked.names:
-        failed += failed_checks()
+        failed += failed_checks(CHECKS + NIGHTLY_CHECKS if asked.all else CHECKS)
     on_arm = max((each.run for each in outcomes if each.title == ARM), default=0)
     if here[0].run and on_arm:
         share = 100 * on_arm / here[0].run

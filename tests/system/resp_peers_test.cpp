@@ -169,10 +169,11 @@ TEST_P(resp_peers, one_that_does_not_read_costs_little_memory_and_gets_everythin
   expect_served();
   peer.half_close();
   const std::string reply = resp_bulk(value);
-  std::size_t replies = 0;
+  std::size_t replies = 0, wrong = 0;
   for (std::string rest; !(rest = peer.receive_some()).empty();) {
-    for (const char c : rest) ASSERT_EQ(c, reply[replies++ % reply.size()]);
+    for (const char c : rest) wrong += c != reply[replies++ % reply.size()];
   }
+  EXPECT_EQ(wrong, 0U);
   EXPECT_EQ(replies, sent / get.size() * reply.size());
 }
 

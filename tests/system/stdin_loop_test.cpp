@@ -127,7 +127,7 @@ std::string output_of(const std::string& shell_command) {
 
 TEST(stdin_loop_input, may_be_a_regular_file) {
   const auto file = std::filesystem::temp_directory_path() / ("stdin_loop_test." + std::to_string(::getpid()));
-  std::ofstream(file) << "after 2ms from a file\nafter 1ms first\n";
+  std::ofstream(file) << "after 500ms from a file\nafter 1ms first\n";
   EXPECT_EQ(output_of(stdin_loop_path + " < " + file.string()), "first\nfrom a file\n");
   std::filesystem::remove(file);
 }

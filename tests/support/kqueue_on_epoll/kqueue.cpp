@@ -99,9 +99,8 @@ int take_from(filter& of, struct kevent* into, int room) {
 }
 
 int wait(int queue, parts& of, struct kevent* events, int room, const timespec* timeout) {
-  epoll_event ready[3];
-  const int count = ::epoll_pwait2(queue, ready, 3, timeout, nullptr);
-  if (count < 0) return count;
+  pollfd any{queue, POLLIN, 0};
+  if (::ppoll(&any, 1, timeout, nullptr) < 0) return -1;
   int taken = take_from(of.reads, events, room);
   taken += take_from(of.writes, events + taken, room - taken);
   std::uint64_t triggers = 0;
