@@ -15,7 +15,7 @@ echo "system:    $(uname -srm)$(command -v sw_vers >/dev/null && echo ", macOS $
 echo "processor: $(sysctl -n machdep.cpu.brand_string 2>/dev/null || sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)"
 echo "page size: $(getconf PAGESIZE)"
 echo "compiler:  $(cat build/release/toolchain.txt 2>/dev/null || echo 'none was configured')"
-echo "make test: exit $ended; $(from_results 's/.* tests="\([0-9]*\)".*/\1 tests/p' | head -n 1)"
+echo "make test: exit $ended; $(from_results 's/^[[:space:]]*tests="\([0-9]*\)".*/\1 tests/p' | head -n 1)"
 echo "failed:"
 from_results 's/.*testcase name="\([^"]*\)".*status="fail".*/  \1/p'
 echo "skipped:"
