@@ -204,6 +204,23 @@ def linked_programs(directory):
     return count("examples"), count("tests")
 
 
+def run_tests(platform, directory, environment, jobs, outcome):
+    version = re.search(r"version ([0-9.]+)", output_of(platform.emulator, "--version")).group(1)
+    outcome.how = f"{platform.emulator} {version}"
+    if platform.programs:
+        outcome.how += ", what switches stacks"
+    results = directory / "tests.xml"
+    chosen = ["-R", "^(%s)[.]" % "|".join(platform.programs)] if platform.programs else []
+    # Twice as many at once as there are cores: tests wait more than they work.
+    results.unlink(missing_ok=True)  # of an earlier run
+    passed = run_logged(directory.with_suffix(".test.log"), "ctest", "--test-dir", directory, "-j", str(2 * jobs), "-LE",
+                        "long", "--no-tests=error", "--output-junit", results, *chosen, env=environment)
+    if results.exists():
+        read_results(results, outcome)
+    if not passed and not outcome.failed:
+        outcome.failed.append("ctest itself")
+
+
 def test(platform, jobs):
     began = time.monotonic()
     directory = BUILD / "platforms" / platform.name
@@ -231,16 +248,7 @@ def test(platform, jobs):
         examples, tests = linked_programs(directory)
         outcome.note = f"the library, {examples} examples" + (f", {tests} test programs" if tests else "")
     else:
-        version = re.search(r"version ([0-9.]+)", output_of(platform.emulator, "--version")).group(1)
-        outcome.how = f"{platform.emulator} {version}"
-        if platform.programs:
-            outcome.how += ", what switches stacks"
-        results = directory / "tests.xml"
-        chosen = ["-R", "^(%s)[.]" % "|".join(platform.programs)] if platform.programs else []
-        # Twice as many at once as there are cores: tests wait more than they work.
-        run_logged(directory.with_suffix(".test.log"), "ctest", "--test-dir", directory, "-j", str(2 * jobs), "-LE", "long",
-                   "--no-tests=error", "--output-junit", results, *chosen, env=environment)
-        read_results(results, outcome)
+        run_tests(platform, directory, environment, jobs, outcome)
     print(f"{time.monotonic() - began:5.0f} s  {platform.name}: {outcome.passed} passed, {len(outcome.failed)} failed, "
           f"{sum(outcome.skipped.values())} skipped", *outcome.failed[:20], sep="\n        ", flush=True)
     return outcome
