@@ -6,6 +6,7 @@ SHELL := /bin/bash
 # $(call build,PRESET,NEEDS,BUILD TARGET). CMake may call a make of its own, which is to know nothing of this one: it has
 # its own number of jobs.
 define build
+@rm -f build/$(1)/tests.xml
 @tools/bootstrap.sh build $(2)
 @tools/configure.sh $(1) $(if $(filter all,$(3)),-DCORDAGE_BUILD_TESTS=ON)
 @env -u MAKEFLAGS -u MAKELEVEL cmake --build --preset $(1) --target $(3) --parallel $(JOBS)

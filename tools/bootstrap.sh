@@ -70,7 +70,7 @@ need_test() {
   on_macos || has_llhttp || want node-llhttp "an example speaks HTTP by its parser, and is tested and fuzzed"
   has curl || want curl "the HTTP example is asked by it"
   has wrk || want wrk "the HTTP example is loaded by it"
-  has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
+  on_macos || has_openbsd_netcat || want netcat-openbsd "the system tests talk to the examples with it"
   { has redis-cli && has redis-benchmark; } || want redis-tools "resp_server is tested with redis' own clients"
   # Where systemd runs, its package starts a service on 127.0.0.1:6379. The tests do not use that: they start their own.
   has redis-server || want redis-server "redis_client is tested with it; disable its service if you do not want one"
@@ -168,7 +168,6 @@ homebrew_name() {
     libc-ares-dev) echo c-ares ;;
     libhiredis-dev) echo hiredis ;;
     redis-tools | redis-server) echo redis ;;
-    netcat-openbsd) echo netcat ;;
     *) echo "$1" ;;
   esac
 }

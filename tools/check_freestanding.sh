@@ -20,6 +20,7 @@ compile_alone() {
 export -f compile_alone
 
 machine=$("$compiler" -dumpmachine)
+machine=${machine/#arm64/aarch64}
 is_ours() {
   local platform
   case $1 in *_hosted.?pp | *_posix.?pp | */exceptions_on.hpp) return 1 ;; esac
@@ -28,11 +29,10 @@ is_ours() {
   done
 }
 
-mapfile -t candidates < <(python3 tools/check_layers.py --list 3)
 files=()
-for file in "${candidates[@]}"; do
+while IFS= read -r file; do
   if is_ours "$file"; then files+=("$file"); fi
-done
+done < <(python3 tools/check_layers.py --list 3)
 if [[ ${#files[@]} -eq 0 ]]; then echo "found nothing to check" >&2 && exit 1; fi
 
 # shellcheck disable=SC2016  # the inner shell expands it

@@ -30,7 +30,7 @@ if command -v ccache >/dev/null; then
 fi
 
 stamp=build/$preset/toolchain.txt
-toolchain="$compiler, $generator, $("$CXX" --version | head -n 1)"
+toolchain="$compiler, $generator, $("$CXX" --version | head -n 1)${launcher[0]+, ccache}"
 fresh=()
 if [[ $(cat "$stamp" 2>/dev/null) != "$toolchain" ]]; then
   echo "build/$preset: configuring for $toolchain"

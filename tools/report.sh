@@ -5,6 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 ended=0
+rm -f build/release/tests.xml
 make --no-print-directory test || ended=$?
 
 from_results() { sed -n "$1" build/release/tests.xml 2>/dev/null; }
@@ -12,10 +13,11 @@ echo
 echo "--- please report this, from here"
 echo "cordage:   $(git describe --always --dirty 2>/dev/null || echo 'not a git checkout')"
 echo "system:    $(uname -srm)$(command -v sw_vers >/dev/null && echo ", macOS $(sw_vers -productVersion)")"
-echo "processor: $(sysctl -n machdep.cpu.brand_string 2>/dev/null || sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)"
+echo "processor: $(sysctl -n machdep.cpu.brand_string 2>/dev/null || lscpu 2>/dev/null | sed -n 's/^Model name: *//p')"
 echo "page size: $(getconf PAGESIZE)"
 echo "compiler:  $(cat build/release/toolchain.txt 2>/dev/null || echo 'none was configured')"
-echo "make test: exit $ended; $(from_results 's/^[[:space:]]*tests="\([0-9]*\)".*/\1 tests/p' | head -n 1)"
+count=$(from_results 's/^[[:space:]]*tests="\([0-9]*\)".*/\1 tests/p' | head -n 1)
+echo "make test: exit $ended; ${count:-no tests ran}"
 echo "failed:"
 from_results 's/.*testcase name="\([^"]*\)".*status="fail".*/  \1/p'
 echo "skipped:"

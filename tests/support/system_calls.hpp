@@ -33,6 +33,9 @@ closing closing_of(int socket);
 void end_with_parent() noexcept;
 void close_other_descriptors() noexcept;
 
+// The signal that an access to a page without rights raises.
+extern const int protection_fault;
+
 // In bytes, of the whole machine.
 double free_memory();
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <utility>
 
@@ -78,6 +79,8 @@ void end_with_parent() noexcept {}
 void close_other_descriptors() noexcept {
   for (int fd = ::getdtablesize(); fd-- > 3;) ::close(fd);
 }
+
+const int protection_fault = SIGBUS;
 
 double free_memory() {
   vm_statistics64_data_t pages{};

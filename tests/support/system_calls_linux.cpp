@@ -66,6 +66,8 @@ closing closing_of(int socket) {
 void end_with_parent() noexcept { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
 void close_other_descriptors() noexcept { ::close_range(3, ~0U, 0); }
 
+const int protection_fault = SIGSEGV;
+
 double free_memory() {
   return static_cast<double>(::sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }

@@ -13,6 +13,7 @@
 #include <cordage/runtime.hpp>
 
 #include "death_tests.hpp"
+#include "system_calls.hpp"
 
 namespace {
 
@@ -56,7 +57,7 @@ class overflow_death : public testing::Test {
 
 TEST_F(overflow_death, of_a_fiber_names_it_and_its_size) {
   EXPECT_EXIT(run(fiber{fiber_options{.name = "deep"}, [] { descend(1'000'000, nullptr); }}),
-              testing::KilledBySignal(SIGSEGV), "fiber \"deep\" overflowed its 64 KiB stack");
+              testing::KilledBySignal(support::protection_fault), "fiber \"deep\" overflowed its 64 KiB stack");
 }
 
 TEST_F(overflow_death, of_a_spawned_fiber_on_another_thread_is_reported_too) {
@@ -68,7 +69,7 @@ TEST_F(overflow_death, of_a_spawned_fiber_on_another_thread_is_reported_too) {
       rt.run(yield_now());
     }).join();
   };
-  EXPECT_EXIT(overflow(), testing::KilledBySignal(SIGSEGV), "fiber \"worker\" overflowed its 256 KiB stack");
+  EXPECT_EXIT(overflow(), testing::KilledBySignal(support::protection_fault), "fiber \"worker\" overflowed its 256 KiB stack");
 }
 
 TEST_F(overflow_death, of_a_coroutine_says_so) {
@@ -76,12 +77,12 @@ TEST_F(overflow_death, of_a_coroutine_says_so) {
     coroutine<int> c{stack_options{.name = "walk", .stack_size = 16 * 1024}, [] { descend(1'000'000, nullptr); }};
     c.resume();
   };
-  EXPECT_EXIT(overflow(), testing::KilledBySignal(SIGSEGV), "coroutine \"walk\" overflowed its 16 KiB stack");
+  EXPECT_EXIT(overflow(), testing::KilledBySignal(support::protection_fault), "coroutine \"walk\" overflowed its 16 KiB stack");
 }
 
 TEST_F(overflow_death, by_a_frame_larger_than_the_guard_is_caught_too) {
   if (!config::stack_probes) GTEST_SKIP() << "this compiler has no -fstack-clash-protection for this machine";
-  EXPECT_EXIT(run(fiber{[] { leap(); }}), testing::KilledBySignal(SIGSEGV),
+  EXPECT_EXIT(run(fiber{[] { leap(); }}), testing::KilledBySignal(support::protection_fault),
               "fiber \"unnamed\" overflowed its 64 KiB stack");
 }
 

@@ -64,9 +64,7 @@ int epoll_backend::wait(void* into, int capacity, time_point deadline) noexcept 
   const int count = ::epoll_pwait2(epoll_.get(), events, capacity, &left, nullptr);
   if (count >= 0 || errno != ENOSYS) return count;
   // Linux before 5.11 counts in milliseconds; rounded up, or the loop would spin through the last one.
-  constexpr std::int64_t longest = 1'000'000;
-  const std::int64_t seconds = left.tv_sec < longest ? left.tv_sec : longest;
-  return ::epoll_wait(epoll_.get(), events, capacity, static_cast<int>(seconds * 1000 + (left.tv_nsec + 999'999) / 1'000'000));
+  return ::epoll_wait(epoll_.get(), events, capacity, static_cast<int>(left.tv_sec * 1000 + (left.tv_nsec + 999'999) / 1'000'000));
 }
 
 void epoll_backend::unpark() noexcept {

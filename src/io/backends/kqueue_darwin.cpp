@@ -46,10 +46,12 @@ error kqueue_backend::enroll(descriptor& d, std::uint64_t tag) noexcept {
     d.readable = d.writable = d.ended = true;
     return {};
   }
-  // One direction is enough: in a direction that a descriptor does not have, the attempt fails and nobody waits.
-  if (to.reading == 0 || to.writing == 0) return {};
-  // EINVAL: a device that is no terminal, or /dev/tty. ENOMEM.
-  return {to.reading, std::system_category()};
+  // EINVAL for one: a direction that the descriptor does not have, in which the attempt fails and nobody waits. For both: a
+  // device that is no terminal, or /dev/tty. Anything else, ENOMEM, is the operation's failure.
+  if (to.reading == 0 && to.writing == 0) return {};
+  if ((to.reading == 0 && to.writing == EINVAL) || (to.writing == 0 && to.reading == EINVAL)) return {};
+  dismiss(d);
+  return {to.reading != 0 ? to.reading : to.writing, std::system_category()};
 }
 
 void kqueue_backend::dismiss(descriptor& d) noexcept {

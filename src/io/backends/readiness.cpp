@@ -86,7 +86,11 @@ timespec readiness_backend::time_left(time_point deadline) noexcept {
   if (deadline == time_point::min()) return {};
   const std::int64_t left = (deadline - std::chrono::steady_clock::now()).count();
   if (left <= 0) return {};
-  return {static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
+  // Longer than that kqueue refuses to wait, and epoll in milliseconds cannot; whoever polls asks again.
+  constexpr std::int64_t longest = 1'000'000;
+  const std::int64_t seconds = left / 1'000'000'000;
+  if (seconds >= longest) return {longest, 0};
+  return {static_cast<time_t>(seconds), static_cast<long>(left % 1'000'000'000)};
 }
 
 void readiness_backend::refused(const char* what) {

@@ -51,7 +51,7 @@ class readiness_backend : public backend {
     serve(d.writers);
   }
 
-  // None for time_point::min() and for what is past.
+  // None for time_point::min() and for what is past, and not more than ten days.
   static timespec time_left(time_point deadline) noexcept;
 
   // Throws std::system_error with errno.

@@ -16,6 +16,7 @@ namespace {
 
 // What was opened, and where a standard stream is closed would take its place.
 int above_standard(int fd) noexcept {
+  if (fd < 0) return fd;
   const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
   ::close(fd);
   return moved;
@@ -99,6 +100,7 @@ int take_from(filter& of, struct kevent* into, int room) {
 }
 
 int wait(int queue, parts& of, struct kevent* events, int room, const timespec* timeout) {
+  if (timeout != nullptr && timeout->tv_sec > 100'000'000) return errno = EINVAL, -1;
   pollfd any{queue, POLLIN, 0};
   if (::ppoll(&any, 1, timeout, nullptr) < 0) return -1;
   int taken = take_from(of.reads, events, room);
