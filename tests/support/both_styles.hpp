@@ -93,10 +93,11 @@ void note(std::string& order, const std::tuple<T...>& values) {
 // Awaits make(), notes what that gives, then "+", waits once more, then "!". Beside that runs act(handle), a task. Gives how
 // the strand ended.
 template <class Make, class Act>
-cordage::result<> wait_and_act(style in, std::string& order, Make make, Act act) {
+cordage::result<> wait_and_act(style in, std::string& order, Make make, Act act,
+                               const cordage::runtime_options& options = {}) {
   using namespace cordage;
   order.clear();
-  runtime rt;
+  runtime rt(options);
   auto in_task = [&]() -> task<> {
     if constexpr (std::is_void_v<detail::awaited_value<decltype(make())>>) {
       co_await make();
