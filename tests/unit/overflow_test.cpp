@@ -81,7 +81,7 @@ TEST_F(overflow_death, of_a_coroutine_says_so) {
 }
 
 TEST_F(overflow_death, by_a_frame_larger_than_the_guard_is_caught_too) {
-  if (!config::stack_probes) GTEST_SKIP() << "this compiler has no -fstack-clash-protection for this machine";
+  if (!CORDAGE_STACKS_ARE_PROBED) GTEST_SKIP() << "this compiler has no -fstack-clash-protection for this machine";
   EXPECT_EXIT(run(fiber{[] { leap(); }}), testing::KilledBySignal(support::protection_fault),
               "fiber \"unnamed\" overflowed its 64 KiB stack");
 }

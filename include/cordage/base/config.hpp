@@ -151,14 +151,6 @@ inline constexpr bool sanitized = true;
 inline constexpr bool sanitized = false;
 #endif
 
-// Whether -fstack-clash-protection does anything on this machine, where clang 19 and GCC 12 ignore it; without it a frame
-// larger than a page can step over the guard of a stack.
-#if defined(__riscv) && ((defined(__clang__) && __clang_major__ < 20) || (!defined(__clang__) && __GNUC__ < 15))
-inline constexpr bool stack_probes = false;
-#else
-inline constexpr bool stack_probes = true;
-#endif
-
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
 inline constexpr bool gcc12 = true;  // destroys some temporaries of a co_await expression twice; see base/closure.hpp
 #else
