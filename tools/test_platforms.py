@@ -168,7 +168,9 @@ def build(platform, directory, environment, jobs):
         f"-DCMAKE_TOOLCHAIN_FILE={ROOT}/cmake/toolchains/{platform.toolchain}.cmake", f"-DCORDAGE_SYSROOT={sysroot}",
         f"-DCMAKE_C_FLAGS={platform.flags}", f"-DCMAKE_CXX_FLAGS={platform.flags}",
         f"-DCMAKE_ASM_FLAGS={platform.flags}", "-DCMAKE_BUILD_TYPE=",
-        "-DCORDAGE_WERROR=ON", "-DCORDAGE_BUILD_TESTS=ON", "-DCORDAGE_BUILD_BENCH=OFF", "-DCORDAGE_TEST_TIMEOUT=300",
+        # What GCC 12 warns of wrongly differs by machine and level; `make test-gcc` sees to its other warnings.
+        f"-DCORDAGE_WERROR={'OFF' if platform.compiler == 'gcc' else 'ON'}", "-DCORDAGE_BUILD_TESTS=ON",
+        "-DCORDAGE_BUILD_BENCH=OFF", "-DCORDAGE_TEST_TIMEOUT=300",
         f"-DCORDAGE_PRECOMPILE_TESTS={'OFF' if platform.compiler == 'zig' else 'ON'}", *platform.options, env=environment)
     return configured and run_logged(directory.with_suffix(".build.log"), "cmake", "--build", directory, "--parallel",
                                      str(jobs), "--target", *(platform.programs or ("all",)), env=environment)
