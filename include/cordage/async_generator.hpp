@@ -130,7 +130,7 @@ class advance_operation : public waiting_root {
   }
 
  private:
-  promise& its_promise() const noexcept { return std::coroutine_handle<promise>::from_address(child.address()).promise(); }
+  promise& its_promise() const noexcept { return promise_of<promise>(child); }
 
   async_generator<T>& of_;
   const bool first_;

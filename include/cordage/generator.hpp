@@ -65,7 +65,13 @@ class generator_promise : public recycled_frame {
   using pointer = std::add_pointer_t<reference>;
 
   generator<T> get_return_object() noexcept;
-  std::suspend_always initial_suspend() const noexcept { return {}; }
+
+  // The first element is computed apart from the others, by a branch, which is predicted. Compilers would rather join the
+  // two by conditional moves, for which each element then waits: 7 cycles instead of 5 for a counter's next.
+  struct beginning : std::suspend_always {
+    void await_resume() const noexcept { asm volatile(""); }
+  };
+  beginning initial_suspend() const noexcept { return {}; }
 
   // At the end the next outer one goes on.
   struct final_awaiter {

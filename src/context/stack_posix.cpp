@@ -21,8 +21,6 @@
 
 namespace cordage::detail {
 
-constinit thread_local stack_pool::cache stack_pool::mine{};
-
 atomic<slab*> slab::newest{nullptr};
 
 namespace {

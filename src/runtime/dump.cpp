@@ -29,9 +29,9 @@ const void* function_of(std::coroutine_handle<> frame) noexcept {
   return frame ? *static_cast<const void* const*>(frame.address()) : nullptr;
 }
 
-// Of a coroutine of ours that awaits with a node, and whose promise needs no padding: see awaiter::node.
+// Of a coroutine of ours.
 piece_of_code coroutine_at(std::coroutine_handle<> frame) noexcept {
-  return {.frame = frame, .promise = &std::coroutine_handle<promise_base>::from_address(frame.address()).promise()};
+  return {.frame = frame, .promise = &promise_of(frame)};
 }
 
 piece_of_code whose(waiting_node waits) noexcept {
@@ -46,7 +46,7 @@ piece_of_code awaiting(const piece_of_code& code) noexcept {
   if (code.fiber != nullptr) return whose(code.fiber->awaited_by());
   if (code.promise == nullptr) return {};
   task_link& link = *code.promise->link;
-  if (link.parent != nullptr) return {.frame = link.continuation, .promise = link.parent};
+  if (link.continuation) return {.frame = link.continuation, .promise = link.parent()};
   return whose(waiting_root::waits_for(static_cast<root_link&>(link)));
 }
 

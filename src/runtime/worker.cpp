@@ -8,8 +8,6 @@
 
 namespace cordage::detail {
 
-constinit thread_local worker* worker::current_ = nullptr;
-
 // All that there are, for whoever looks from outside.
 struct worker_registry {
   std::mutex mutex;

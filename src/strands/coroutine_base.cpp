@@ -18,8 +18,6 @@ std::string_view name_of(coroutine_status status) noexcept {
 
 }  // namespace
 
-constinit thread_local coroutine_base* coroutine_base::last_resumed_ = nullptr;
-
 coroutine_status coroutine_base::status() const noexcept {
   if (is(at_rest::dead)) return coroutine_status::dead;
   if (!runs()) return coroutine_status::suspended;
@@ -48,6 +46,8 @@ void* coroutine_base::enter(void* message) noexcept {
   last_resumed_ = outer_;
   return yielded;
 }
+
+void coroutine_base::go_back() noexcept { last_resumed_ = outer_; }
 
 void coroutine_base::save_exceptions() noexcept {
   exceptions_.leave(saved_exceptions_);

@@ -7,8 +7,6 @@
 
 namespace cordage::detail {
 
-constinit thread_local frame_recycler::cache frame_recycler::mine{};
-
 // Gives the kept blocks back when the thread ends. From then on it keeps none.
 struct cache_cleanup {
   ~cache_cleanup() {

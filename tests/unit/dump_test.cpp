@@ -56,16 +56,19 @@ TEST(dump, goes_through_a_fiber_in_a_task_in_a_fiber) {
                                "in awaits_a_task_with_a_fiber()"}));
 }
 
-TEST(dump, knows_who_awaits_a_fiber_by_a_promise_that_needs_padding_or_stops_there) {
-  struct alignas(64) wide {
-    char bytes[64];
-  };
-  auto aligned = []() -> task<wide> {
-    co_await fiber{fiber_options{.name = "inner"}, awaits_a_task};
-    co_return wide{};
-  };
-  const std::string seen = seen_of([&] { (void)spawn(aligned); });
-  EXPECT_TRUE(has_lines(seen, {"in outermost()", "in fiber \"inner\", in awaits_a_task()"}));
+struct alignas(64) strict {
+  char bytes[64];
+};
+task<strict> gives_what_is_aligned_strictly() {
+  co_await fiber{fiber_options{.name = "inner"}, awaits_a_task};
+  co_return strict{};
+}
+task<> awaits_what_is_aligned_strictly() { (void)co_await gives_what_is_aligned_strictly(); }
+
+TEST(dump, goes_through_a_task_whose_value_is_aligned_strictly) {
+  const std::string seen = seen_of([] { (void)spawn(awaits_what_is_aligned_strictly); });
+  EXPECT_TRUE(has_lines(seen, {"in outermost()", "in fiber \"inner\", in awaits_a_task()", "in gives_what_is_aligned_strictly()",
+                               "in awaits_what_is_aligned_strictly()"}));
 }
 
 async_generator<int> numbers() {

@@ -1,8 +1,12 @@
 #include <cordage/task.hpp>
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <new>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -220,6 +224,29 @@ TEST(async, without_memory_for_its_frame_gives_an_error_and_a_task_throws) {
   }());
   run(fiber{[&] { EXPECT_EQ(await(gives_error(std::allocator_arg, none)).error(), errc::out_of_memory); }});
   EXPECT_THROW((void)with_a_frame_from(std::allocator_arg, none), std::bad_alloc);
+}
+
+struct alignas(64) strict {
+  explicit strict(int) noexcept { note(); }
+  strict(strict&&) noexcept { note(); }
+  ~strict() { note(); }
+  void note() const noexcept {
+    const volatile auto at = reinterpret_cast<std::uintptr_t>(this);  // or compilers take for granted what is asked
+    misplaced += at % alignof(strict) != 0;
+  }
+
+  static inline int misplaced = 0;
+};
+
+[[gnu::noinline]] task<strict> with_a_strict_value(std::allocator_arg_t, support::arena_allocator<std::byte>) { co_return 1; }
+
+TEST(task, places_a_value_that_is_aligned_more_strictly_than_its_frame) {
+  alignas(64) std::array<std::byte, 2048> memory;
+  for (const std::size_t offset : {0U, 16U, 32U, 48U}) {
+    support::arena from(std::span(memory).subspan(offset));
+    run(fiber{[&] { (void)await(with_a_strict_value(std::allocator_arg, support::arena_allocator<std::byte>(from))); }});
+    EXPECT_EQ(std::exchange(strict::misplaced, 0), 0) << "in a frame at " << offset;
+  }
 }
 
 TEST(async_death, ends_the_program_when_an_exception_leaves_it) {

@@ -71,7 +71,7 @@ class stack_pool {
   static bool keeps_stacks() noexcept;
 
   // Without a constructor or destructor of its own, so that an access needs no check whether it is initialized.
-  static constinit thread_local cache mine;
+  static constinit inline thread_local cache mine{};
 };
 
 // How much of the stack has been touched, in bytes from its top, rounded up to pages. Pages that an earlier user of the

@@ -87,7 +87,7 @@ class worker final : public executor, public list_hook<worker> {
   alignas(64) inbox inbox_;
   atomic<std::uint32_t> unparked_{0};  // how often that was done, counted by those who did
 
-  static constinit thread_local worker* current_;
+  static constinit inline thread_local worker* current_ = nullptr;
 };
 
 }  // namespace cordage::detail

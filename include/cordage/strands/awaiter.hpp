@@ -82,15 +82,14 @@ class awaiter : coroutine_node<node_for<Op>> {
   // Everything is decided in one place, once.
   bool await_ready() const noexcept { return false; }
 
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> self) {
-    promise_base& by = self.promise();
+  bool await_suspend(std::coroutine_handle<> self) {
+    promise_base& by = promise_of(self);
     if constexpr (!begins_although_stopped<operation_type>) {
-      if (by.stopping()) [[unlikely]] return queue(self, stop<Promise>);
+      if (by.stopping()) [[unlikely]] return queue(self, stop);
     }
     if (!op_.ready() && start(self)) return true;
-    if (!can_go_on()) [[unlikely]] return queue(self, end<Promise>);
-    return by.home->spend() ? false : queue(self, resume<Promise>);
+    if (!can_go_on()) [[unlikely]] return queue(self, end);
+    return by.home->spend() ? false : queue(self, resume);
   }
 
   // A result that is given is to be looked at.
@@ -121,79 +120,62 @@ class awaiter : coroutine_node<node_for<Op>> {
   }
 
   // What is ready needs no node.
-  template <class Promise>
-  void prepare_node(std::coroutine_handle<Promise> self, void (*then)(resumable&)) noexcept {
+  void prepare_node(std::coroutine_handle<> self, void (*then)(resumable&)) noexcept {
     this->waiter_ = self;
-    this->home = self.promise().home;
+    this->home = promise_of(self).home;
     this->run = then;
   }
 
   // True: the operation is under way, and neither it nor this awaiter may be touched any more.
-  template <class Promise>
-  bool start(std::coroutine_handle<Promise> self) {
-    promise_base& by = self.promise();
-    prepare_node(self, completed<Promise>);
+  bool start(std::coroutine_handle<> self) {
+    promise_base& by = promise_of(self);
+    prepare_node(self, completed);
     if constexpr (withdrawable) {
-      this->type = &type_of<Promise>;
+      this->type = &type_of;
       by.on->waiting_on = this;
     }
-    if (op_.start(node<Promise>())) return true;
+    if (op_.start(static_cast<coroutine_node<node_for<Op>>&>(*this))) return true;
     if constexpr (withdrawable) by.on->waiting_on = nullptr;
     return false;
   }
 
-  // From a frame alone a promise is found only where it needs no padding in front of it.
-  template <class Promise>
-  auto& node() noexcept {
-    if constexpr (alignof(Promise) <= 2 * sizeof(void*)) {
-      return static_cast<coroutine_node<node_for<Op>>&>(*this);
-    } else {
-      return static_cast<resumable&>(*this);
-    }
-  }
-
   // Takes a turn of the queue first.
-  template <class Promise>
-  bool queue(std::coroutine_handle<Promise> self, void (*then)(resumable&)) noexcept {
+  bool queue(std::coroutine_handle<> self, void (*then)(resumable&)) noexcept {
     prepare_node(self, then);
     wake(*this);
     return true;
   }
 
   // What the executor runs: the operation has completed;
-  template <class Promise>
   static void completed(resumable& node) {
     auto& self = static_cast<awaiter&>(node);
-    promise_base& by = self.template promise<Promise>();
+    promise_base& by = promise_of(self.waiter_);
     by.enter();
     if constexpr (withdrawable) by.on->waiting_on = nullptr;
     if constexpr (must_settle) {
-      if (!self.can_go_on()) return end<Promise>(self);
+      if (!self.can_go_on()) return end(self);
     }
     self.waiter_.resume();
   }
 
   // the coroutine goes on with what has completed before;
-  template <class Promise>
   static void resume(resumable& node) {
     auto& self = static_cast<awaiter&>(node);
-    self.template promise<Promise>().enter();
+    promise_of(self.waiter_).enter();
     self.waiter_.resume();
   }
 
   // the strand was stopped before the operation was begun;
-  template <class Promise>
   static void stop(resumable& node) {
-    promise_base& by = static_cast<awaiter&>(node).template promise<Promise>();
+    promise_base& by = promise_of(static_cast<awaiter&>(node).waiter_);
     by.enter();
     unwind_stopped(by);
   }
 
   // the operation ended in a way that ends the coroutine. Its frame, where this awaiter lives, is gone afterwards.
-  template <class Promise>
   static void end(resumable& node) {
     auto& self = static_cast<awaiter&>(node);
-    promise_base& by = self.template promise<Promise>();
+    promise_base& by = promise_of(self.waiter_);
     by.enter();
     if constexpr (propagates) {
       if (self.settled_.state() == outcome_state::value) return propagate(by, self.settled_.value().error()).resume();
@@ -203,23 +185,13 @@ class awaiter : coroutine_node<node_for<Op>> {
 
   // For the walk that stops the strand.
   static cancel_result cancel(wait& w) noexcept { return static_cast<awaiter&>(w).op_.cancel(); }
-  template <class Promise>
-  static void stopped(wait& w) noexcept {
-    unwind_stopped(static_cast<awaiter&>(w).template promise<Promise>());
-  }
-  template <class Promise>
+  static void stopped(wait& w) noexcept { unwind_stopped(promise_of(static_cast<awaiter&>(w).waiter_)); }
   static void shown(wait& w, onlooker& to) {
     auto& self = static_cast<awaiter&>(w);
-    to.waits({.frame = self.waiter_, .promise = &self.template promise<Promise>()});
+    to.waits({.frame = self.waiter_, .promise = &promise_of(self.waiter_)});
     detail::show(self.op_, to);
   }
-  template <class Promise>
-  static constexpr wait_type type_of{cancel, stopped<Promise>, nullptr, operation_name<operation_type>, shown<Promise>};
-
-  template <class Promise>
-  promise_base& promise() const noexcept {
-    return std::coroutine_handle<Promise>::from_address(this->waiter_.address()).promise();
-  }
+  static constexpr wait_type type_of{cancel, stopped, nullptr, operation_name<operation_type>, shown};
 
   Op op_;  // made in place, which GCC does not do where the place may be shared
   // What an error is looked for in before the coroutine is resumed; an exception waits there until it is.
@@ -252,9 +224,8 @@ class task_awaiter : task_link {
     return false;
   }
 
-  template <class Parent>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Parent> self) noexcept {
-    Parent& by = self.promise();
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> self) noexcept {
+    promise_base& by = promise_of(self);
     if constexpr (takes_error<value_type>) {
       if (!child) [[unlikely]] return propagate(by, failure);
     }
@@ -263,7 +234,6 @@ class task_awaiter : task_link {
       return std::noop_coroutine();
     }
     continuation = self;
-    parent = &by;
     const std::coroutine_handle<> frame = child;
     Child& promise = child_promise();
     promise.link = this;
@@ -288,7 +258,7 @@ class task_awaiter : task_link {
   }
 
  private:
-  Child& child_promise() noexcept { return std::coroutine_handle<Child>::from_address(child.address()).promise(); }
+  Child& child_promise() noexcept { return promise_of<Child>(child); }
 
   value_type taken() {
     if constexpr (takes_error<value_type>) {

@@ -142,10 +142,12 @@ class coroutine_base : public stackful {
     sanitizer_.after_leave();
     mark(at_rest::at_yield);
     if (exceptions_.any_now()) [[unlikely]] save_exceptions();
-    if (outer_ != nullptr) [[unlikely]] last_resumed_ = outer_;
+    if (outer_ != nullptr) [[unlikely]] go_back();
     if (yielded == nullptr) [[unlikely]] ended();
     return yielded;
   }
+
+  CORDAGE_RARELY_CALLED void go_back() noexcept;
 
   void ended() {
     mark(at_rest::dead);
@@ -170,7 +172,7 @@ class coroutine_base : public stackful {
   std::exception_ptr failure_;
   stack_unwind* unwound_by_other_ = nullptr;  // what failure_ points to, where that unwinds the stack on which it lies
 
-  static constinit thread_local coroutine_base* last_resumed_;
+  static constinit inline thread_local coroutine_base* last_resumed_ = nullptr;
 };
 
 // While it lives, this thread is in no coroutine, though whoever made it may be: for a loop that runs other strands.

@@ -73,7 +73,7 @@ class executor {
   // For an executor whose loop takes nodes from ready_: while running_ is this executor, on the thread of the loop,
   // wake() puts them there without a call. Others leave both alone.
   detail::intrusive_queue<resumable> ready_;
-  static constinit thread_local executor* running_;
+  static constinit inline thread_local executor* running_ = nullptr;
 
  private:
   detail::intrusive_list<detail::strand_group> groups_;

@@ -139,7 +139,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   bool stopped_ = false;  // the wait ended by a stop; set before the fiber is entered
   stop_shield unwinding_;  // what waits in destructors are shielded by
 
-  static constinit thread_local fiber_base* current_;
+  static constinit inline thread_local fiber_base* current_ = nullptr;
 };
 
 template <class Op>

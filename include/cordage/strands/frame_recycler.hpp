@@ -51,7 +51,7 @@ class frame_recycler {
   static bool keeps_blocks() noexcept;
 
   // Without a constructor or destructor of its own, so that an access needs no check whether it is initialized.
-  static constinit thread_local cache mine;
+  static constinit inline thread_local cache mine{};
 };
 
 // Sizes above the largest class belong to no list.

@@ -1,6 +1,8 @@
 // What became of something that was run: a value, an exception, or a stop.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <type_traits>
@@ -28,6 +30,20 @@ struct stored<void> {
   using type = std::monostate;
 };
 
+// Room for a value in a coroutine's promise. Frames begin with two pointers and are aligned for these, and behind them the
+// promise must lie without a gap (promise_of): what is aligned more strictly finds its place by itself.
+inline constexpr std::size_t promise_alignment = 2 * sizeof(void*);
+
+template <class T>
+struct padded {
+  T* value() noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(bytes);
+    return reinterpret_cast<T*>((at + alignof(T) - 1) / alignof(T) * alignof(T));
+  }
+
+  alignas(promise_alignment) std::byte bytes[sizeof(T) + alignof(T) - promise_alignment];
+};
+
 // What a coroutine keeps of its own outcome: its value. Its exception goes to whoever awaits it, so that a frame whose
 // value needs no destruction needs none either.
 //
@@ -44,7 +60,7 @@ class value_slot {
     requires std::is_trivially_destructible_v<kept>
   = default;
   ~value_slot() {
-    if (state_ == outcome_state::value) std::destroy_at(&value_);
+    if (state_ == outcome_state::value) std::destroy_at(place());
   }
 
   outcome_state state() const noexcept { return state_; }
@@ -52,9 +68,9 @@ class value_slot {
   template <class... Args>
   void set_value(Args&&... args) {
     if constexpr (std::is_reference_v<T>) {
-      std::construct_at(&value_, std::addressof(args)...);
+      std::construct_at(place(), std::addressof(args)...);
     } else {
-      std::construct_at(&value_, std::forward<Args>(args)...);
+      std::construct_at(place(), std::forward<Args>(args)...);
     }
     state_ = outcome_state::value;
   }
@@ -62,27 +78,37 @@ class value_slot {
   // For ends without a value, or with one that did not outlive a destructor that threw.
   void set_state(outcome_state ended) noexcept {
     if constexpr (!std::is_trivially_destructible_v<kept>) {
-      if (state_ == outcome_state::value) std::destroy_at(&value_);
+      if (state_ == outcome_state::value) std::destroy_at(place());
     }
     state_ = ended;
   }
 
   // Only in state value; the reference is good as long as the slot.
-  kept& value() noexcept { return value_; }
+  kept& value() noexcept { return *place(); }
 
   T take() {
     if constexpr (std::is_void_v<T>) {
       return;
     } else if constexpr (std::is_reference_v<T>) {
-      return *value_;
+      return *value();
     } else {
-      return std::move(value_);
+      return std::move(value());
     }
   }
 
  private:
+  static constexpr bool is_padded = alignof(kept) > promise_alignment;
+
+  kept* place() noexcept {
+    if constexpr (is_padded) {
+      return kept_.value();
+    } else {
+      return &kept_;
+    }
+  }
+
   union {
-    kept value_;
+    std::conditional_t<is_padded, padded<kept>, kept> kept_;
   };
   outcome_state state_ = outcome_state::pending;
 };

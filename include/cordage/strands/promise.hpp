@@ -17,6 +17,14 @@ namespace cordage::detail {
 
 class promise_base;
 
+// Of a coroutine of ours, known as Promise. Where compilers have it: right behind the two pointers with which every frame
+// begins.
+template <class Promise = promise_base>
+Promise& promise_of(std::coroutine_handle<> frame) noexcept {
+  static_assert(alignof(Promise) <= promise_alignment);
+  return std::coroutine_handle<Promise>::from_address(frame.address()).promise();
+}
+
 enum class frame_end : unsigned char {
   completed,  // the frame is suspended at its end and holds the outcome
   stopped,    // the frame is destroyed
@@ -30,13 +38,15 @@ struct task_link {
   task_link() noexcept {}
   ~task_link() {}
 
+  // The promise of `continuation`.
+  promise_base* parent() const noexcept;
+
   union {
     // The awaiting coroutine, which is resumed at the end: null where a strand or a combinator begins, in a root_link.
-    // Like `parent` set when the child is started, and not written before.
+    // Set when the child is started, and not written before.
     std::coroutine_handle<> continuation;
   };
   std::coroutine_handle<> child;  // null once the frame is destroyed
-  promise_base* parent;           // the promise of `continuation`
   // The rest is not written where it is not needed: every await would pay for it.
   union {
     error failure;                 // what a child whose value is a result ended with, once it is destroyed
@@ -71,7 +81,6 @@ T take_from(task_link& link, value_slot<T>& slot) {
 struct root_link : task_link {
   explicit root_link(void (*tell)(root_link&, frame_end) noexcept) noexcept : ended(tell) {
     std::construct_at(&continuation);
-    parent = nullptr;
   }
   void (*ended)(root_link&, frame_end) noexcept;
 };
@@ -99,6 +108,8 @@ class promise_base {
   std::suspend_always initial_suspend() noexcept { return {}; }
 };
 
+inline promise_base* task_link::parent() const noexcept { return continuation ? &promise_of(continuation) : nullptr; }
+
 inline void end_root(promise_base& outermost, frame_end how) noexcept {
   auto& link = static_cast<root_link&>(*outermost.link);
   link.ended(link, how);
@@ -113,7 +124,7 @@ CORDAGE_RARELY_CALLED inline void unwind_stopped(promise_base& innermost) noexce
   promise_base* at = &innermost;
   for (;;) {
     task_link& link = *at->link;
-    at = link.parent;
+    at = link.parent();
     ++frames_under_destruction;
     std::exchange(link.child, {}).destroy();
     --frames_under_destruction;
@@ -130,7 +141,7 @@ CORDAGE_RARELY_CALLED inline void unwind_stopped(promise_base& innermost) noexce
   promise_base* at = &innermost;
   for (;;) {
     task_link& link = *at->link;
-    at = link.parent;
+    at = link.parent();
     std::exchange(link.child, {}).destroy();
     std::construct_at(&link.failure, failure);
     if (at == nullptr) {
@@ -149,9 +160,9 @@ struct final_awaiter {
 
   template <class Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) const noexcept {
-    Promise& promise = self.promise();
+    Promise& promise = promise_of<Promise>(self);
     if constexpr (gives_error<typename Promise::value_type>) {
-      if (promise.link->parent != nullptr && promise.link->propagates && promise.holds_error()) [[unlikely]]
+      if (promise.link->continuation && promise.link->propagates && promise.holds_error()) [[unlikely]]
         return propagate(promise, promise.value.value().error());
     }
     if (const auto continuation = promise.link->continuation; continuation) [[likely]] return continuation;

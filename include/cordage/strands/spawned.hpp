@@ -171,9 +171,7 @@ class task_strand final : public spawned_call<T, Call, OnFailure>, resumable, ro
 
   beginning began_with() noexcept override { return {.begun = static_cast<bool>(this->child), .frame = this->child}; }
 
-  promise_type& child_promise() noexcept {
-    return std::coroutine_handle<promise_type>::from_address(this->child.address()).promise();
-  }
+  promise_type& child_promise() noexcept { return promise_of<promise_type>(this->child); }
 
   void destroy() noexcept override { delete this; }
 };

@@ -157,7 +157,7 @@ class task_operation : public waiting_root {
   }
 
  private:
-  Promise& child_promise() noexcept { return std::coroutine_handle<Promise>::from_address(child.address()).promise(); }
+  Promise& child_promise() noexcept { return promise_of<Promise>(child); }
 };
 
 }  // namespace cordage::detail
