@@ -48,10 +48,7 @@ class async_generator_promise : public task_promise_base<void>, public recycled_
 
   // The value stays where it is until the next one is asked for.
   struct handed_over : std::suspend_always {
-    template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
-      end_root(self.promise(), frame_end::yielded);
-    }
+    void await_suspend(std::coroutine_handle<> self) const noexcept { end_root(promise_of(self), frame_end::yielded); }
   };
   handed_over yield_value(reference element) noexcept {
     current_ = std::addressof(element);

@@ -66,8 +66,8 @@ class generator_promise : public recycled_frame {
 
   generator<T> get_return_object() noexcept;
 
-  // The first element is computed apart from the others, by a branch, which is predicted. Compilers would rather join the
-  // two by conditional moves, for which each element then waits: 7 cycles instead of 5 for a counter's next.
+  // The first element is computed apart from the others, behind a branch, which is predicted. clang would rather join the
+  // two by a conditional move, for which each element then waits: a counter's next costs 6.3 cycles instead of 7.
   struct beginning : std::suspend_always {
     void await_resume() const noexcept { asm volatile(""); }
   };

@@ -249,6 +249,22 @@ TEST(task, places_a_value_that_is_aligned_more_strictly_than_its_frame) {
   }
 }
 
+[[gnu::noinline]] async<strict> fails_with_a_strict_value(std::allocator_arg_t, support::arena_allocator<std::byte>) {
+  co_await yield_now();
+  co_return unexpected(make_error_code(errc::closed));
+}
+[[gnu::noinline]] async<strict> passes_on(std::allocator_arg_t, support::arena_allocator<std::byte> memory) {
+  co_return co_await !fails_with_a_strict_value(std::allocator_arg, memory);
+}
+TEST(task, finds_its_way_out_through_frames_whose_values_are_aligned_strictly) {
+  alignas(64) std::array<std::byte, 4096> memory;
+  for (const std::size_t offset : {0U, 16U, 48U}) {
+    support::arena from(std::span(memory).subspan(offset));
+    const auto got = run(passes_on(std::allocator_arg, support::arena_allocator<std::byte>(from)));
+    EXPECT_EQ(got.error(), errc::closed) << "in frames at " << offset;
+  }
+}
+
 TEST(async_death, ends_the_program_when_an_exception_leaves_it) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   auto thrower = []() -> async<> {

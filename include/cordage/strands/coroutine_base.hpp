@@ -147,6 +147,7 @@ class coroutine_base : public stackful {
     return yielded;
   }
 
+  // To the coroutine that has resumed this one. Out of line, which makes the round trip of all others a cycle shorter.
   CORDAGE_RARELY_CALLED void go_back() noexcept;
 
   void ended() {

@@ -2,6 +2,9 @@
 // arguments behind std::allocator_arg, as std::generator has it:
 //
 //   task<> f(std::allocator_arg_t, my_allocator, int x);        // also as a member, or a lambda
+//
+// Recycled frames begin at cache lines, those of an allocator where operator new may give memory: parameters and what lives
+// across a wait must not be aligned more strictly than that. The value that a coroutine gives may be.
 #pragma once
 
 #include <cstddef>

@@ -30,18 +30,19 @@ struct stored<void> {
   using type = std::monostate;
 };
 
-// Room for a value in a coroutine's promise. Frames begin with two pointers and are aligned for these, and behind them the
-// promise must lie without a gap (promise_of): what is aligned more strictly finds its place by itself.
+// Frames begin with two pointers, and right behind them, without a gap, their promise must lie (promise_of). So what a promise
+// holds is not aligned more strictly than that.
 inline constexpr std::size_t promise_alignment = 2 * sizeof(void*);
 
+// Room for a value that is: it finds its place by itself.
 template <class T>
 struct padded {
   T* value() noexcept {
-    const auto at = reinterpret_cast<std::uintptr_t>(bytes);
-    return reinterpret_cast<T*>((at + alignof(T) - 1) / alignof(T) * alignof(T));
+    const auto to_align = -reinterpret_cast<std::uintptr_t>(bytes) % alignof(T);
+    return reinterpret_cast<T*>(bytes + to_align);
   }
 
-  alignas(promise_alignment) std::byte bytes[sizeof(T) + alignof(T) - promise_alignment];
+  alignas(void*) std::byte bytes[sizeof(T) + alignof(T) - alignof(void*)];
 };
 
 // What a coroutine keeps of its own outcome: its value. Its exception goes to whoever awaits it, so that a frame whose
@@ -52,8 +53,11 @@ template <class T>
 class value_slot {
  public:
   using kept = typename stored<T>::type;
+  static constexpr bool is_padded = alignof(kept) > promise_alignment;
 
-  value_slot() noexcept {}
+  value_slot() noexcept {
+    if constexpr (is_padded) std::construct_at(&kept_);
+  }
   value_slot(const value_slot&) = delete;
   value_slot& operator=(const value_slot&) = delete;
   ~value_slot()
@@ -97,8 +101,6 @@ class value_slot {
   }
 
  private:
-  static constexpr bool is_padded = alignof(kept) > promise_alignment;
-
   kept* place() noexcept {
     if constexpr (is_padded) {
       return kept_.value();

@@ -7,6 +7,7 @@
 #include <coroutine>
 #include <exception>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include <cordage/result.hpp>
@@ -18,10 +19,9 @@ namespace cordage::detail {
 class promise_base;
 
 // Of a coroutine of ours, known as Promise. Where compilers have it: right behind the two pointers with which every frame
-// begins.
+// begins (final_awaiter looks that it is so).
 template <class Promise = promise_base>
 Promise& promise_of(std::coroutine_handle<> frame) noexcept {
-  static_assert(alignof(Promise) <= promise_alignment);
   return std::coroutine_handle<Promise>::from_address(frame.address()).promise();
 }
 
@@ -38,7 +38,7 @@ struct task_link {
   task_link() noexcept {}
   ~task_link() {}
 
-  // The promise of `continuation`.
+  // The promise of `continuation`; null where that is.
   promise_base* parent() const noexcept;
 
   union {
@@ -160,7 +160,9 @@ struct final_awaiter {
 
   template <class Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) const noexcept {
-    Promise& promise = promise_of<Promise>(self);
+    // Every coroutine of ours comes by here: promise_of finds its promise.
+    static_assert(std::is_base_of_v<promise_base, Promise> && alignof(Promise) <= promise_alignment);
+    Promise& promise = self.promise();
     if constexpr (gives_error<typename Promise::value_type>) {
       if (promise.link->continuation && promise.link->propagates && promise.holds_error()) [[unlikely]]
         return propagate(promise, promise.value.value().error());
