@@ -13,6 +13,8 @@ fiber_base::~fiber_base() {
   if (begun_) sanitizer_.end();
 }
 
+constinit thread_local fiber_base* fiber_base::current_ = nullptr;
+
 // From an executor's loop, which never runs on a fiber.
 CORDAGE_ALWAYS_INLINE void fiber_base::enter() noexcept {
   machine_context outside;
