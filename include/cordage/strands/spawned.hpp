@@ -205,7 +205,7 @@ class fiber_strand final : public spawned_call<T, Call, OnFailure>, fiber_base {
 template <class Strand>
 Strand* inheriting(Strand* made) {
   const executor* const here = executor::running();
-  if (here != nullptr && here->current_strand != nullptr) {
+  if (here != nullptr && here->current_strand != nullptr && here->current_strand->has_locals()) [[unlikely]] {
     catching([&] { made->inherit_locals(*here->current_strand); },
              [&](std::exception_ptr no_memory) {
                made->release();

@@ -74,9 +74,10 @@ class strand : public list_hook<strand> {
   // The values of strand_locals, see there; on the executor. set_local takes the reference over, and throws std::bad_alloc.
   const local_value* find_local(const void* key) const noexcept;
   void set_local(const void* key, local_value& value);
+  bool has_locals() const noexcept { return locals_ != nullptr; }
   // What `from` has, before this begins. Throws std::bad_alloc.
   void inherit_locals(const strand& from) {
-    if (from.locals_ != nullptr) [[unlikely]] copy_locals(from);
+    if (from.has_locals()) [[unlikely]] copy_locals(from);
   }
 
   strand_kind kind() const noexcept { return kind_; }

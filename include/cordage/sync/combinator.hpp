@@ -169,9 +169,7 @@ class child : public child_strand, public inner_operation<child<Kept, Checked>, 
   void begin(combinator& of, strand& parent) {
     of_ = &of;
     place(*parent.home);
-    catching([&] { inherit_locals(parent); },
-             [&](std::exception_ptr no_memory) { this->ended.set_exception(std::move(no_memory)); });
-    if (this->ended.state() == outcome_state::exception || !inner::begin(*this)) inner_ended();
+    if (!inherits_from(parent) || !inner::begin(*this)) inner_ended();
   }
   template <class Op>
   void attached([[maybe_unused]] Op& op) noexcept {
@@ -187,6 +185,15 @@ class child : public child_strand, public inner_operation<child<Kept, Checked>, 
       default: how = fate::exception;
     }
     if (end_here()) child_strand::end();
+  }
+
+ private:
+  // False where there is no memory.
+  bool inherits_from(const strand& parent) {
+    if (!parent.has_locals()) [[likely]] return true;
+    catching([&] { inherit_locals(parent); },
+             [&](std::exception_ptr no_memory) { this->ended.set_exception(std::move(no_memory)); });
+    return this->ended.state() != outcome_state::exception;
   }
 };
 
