@@ -6,7 +6,6 @@ SHELL := /bin/bash
 # $(call build,PRESET,NEEDS,BUILD TARGET). CMake may call a make of its own, which is to know nothing of this one: it has
 # its own number of jobs.
 define build
-@rm -f build/$(1)/tests.xml
 @tools/bootstrap.sh build $(2)
 @tools/configure.sh $(1) $(if $(filter all,$(3)),-DCORDAGE_BUILD_TESTS=ON)
 @env -u MAKEFLAGS -u MAKELEVEL cmake --build --preset $(1) --target $(3) --parallel $(JOBS)
@@ -23,7 +22,7 @@ echo: ## build, then run the echo server until Ctrl-C; STYLE=fiber for the other
 	$(call build,release,,cordage_programs)
 	@set -o pipefail; build/release/examples/echo_server --port 7007 --style $(STYLE) | (trap '' INT TERM; \
 	  while IFS= read -r line; do echo "$$line"; [[ $$line != listening* ]] || printf '%s\n' \
-	    "Until Ctrl-C. In another terminal, type:" "    printf 'hello\n' | nc -N 127.0.0.1 7007"; done)
+	    "Until Ctrl-C. In another terminal, type this and then a line:" "    nc 127.0.0.1 7007"; done)
 
 test: build-release ## build everything and run all tests
 	@ctest --preset release --output-junit tests.xml
@@ -59,12 +58,14 @@ test-dev: build-dev ## run the tests of a debug build
 # What `make test…` builds, for those who want to build and not test.
 .PHONY: build-release build-asan build-tsan build-gcc build-dev
 build-release:
+	@rm -f build/release/tests.xml
 	$(call build,release,test,all)
 build-asan:
 	$(call build,asan,test asan,all)
 build-tsan:
 	$(call build,tsan,test tsan,all)
 build-gcc:
+	@rm -f build/gcc/tests.xml
 	$(call build,gcc,test gcc,all)
 build-dev:
 	$(call build,dev,test,all)

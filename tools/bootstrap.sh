@@ -198,4 +198,4 @@ apt-get install --assume-no --no-install-recommends "${packages[@]}" </dev/null 
   || refuse "apt-get could not install everything"
 
 find_missing "$@"
-if [[ ${#packages[@]} -ne 0 ]]; then refuse "apt-get installed what it has, but some of it is too old"; fi
+if [[ ${#packages[@]} -ne 0 ]]; then refuse "apt-get installed what it has, and that does not do (what Debian 12 has does)"; fi

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 ended=0
 rm -f build/release/tests.xml
-make --no-print-directory test || ended=$?
+mkdir -p build
+make --no-print-directory test 2>&1 | tee build/report.log || ended=$?
 
 from_results() { sed -n "$1" build/release/tests.xml 2>/dev/null; }
 echo
@@ -22,5 +23,9 @@ echo "failed:"
 from_results 's/.*testcase name="\([^"]*\)".*status="fail".*/  \1/p'
 echo "skipped:"
 from_results 's/.*testcase name="\([^"]*\)".*status="notrun".*/  \1/p'
+if [[ -z $count ]]; then
+  echo "the end of what it said:"
+  tail -n 20 build/report.log
+fi
 echo "--- to here; the first failing test's whole output helps, too: build/release/Testing/Temporary/LastTest.log"
 exit "$ended"

@@ -9,6 +9,10 @@ foreach(language IN ITEMS C CXX ASM)
   set(CMAKE_${language}_COMPILER_TARGET ${triple})
 endforeach()
 
+if(NOT CMAKE_CXX_COMPILER AND NOT DEFINED ENV{CXX})
+  message(FATAL_ERROR "Name the compilers for ${triple}: CC=clang-19 CXX=clang++-19 cmake ..., or CC=${triple}-gcc CXX=${triple}-g++")
+endif()
+
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES CORDAGE_SYSROOT CORDAGE_BRANCH_PROTECTION)
 set(CMAKE_LIBRARY_ARCHITECTURE ${triple})
 set(CMAKE_FIND_ROOT_PATH ${CORDAGE_SYSROOT} /usr/${triple})
