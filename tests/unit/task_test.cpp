@@ -243,7 +243,7 @@ struct alignas(64) strict {
 TEST(task, places_a_value_that_is_aligned_more_strictly_than_its_frame) {
   alignas(64) std::array<std::byte, 2048> memory;
   for (const std::size_t offset : {0U, 16U, 32U, 48U}) {
-    support::arena from(std::span(memory).subspan(offset));
+    support::arena from{std::span(memory).subspan(offset)};
     run(fiber{[&] { (void)await(with_a_strict_value(std::allocator_arg, support::arena_allocator<std::byte>(from))); }});
     EXPECT_EQ(std::exchange(strict::misplaced, 0), 0) << "in a frame at " << offset;
   }
@@ -256,10 +256,11 @@ TEST(task, places_a_value_that_is_aligned_more_strictly_than_its_frame) {
 [[gnu::noinline]] async<strict> passes_on(std::allocator_arg_t, support::arena_allocator<std::byte> memory) {
   co_return co_await !fails_with_a_strict_value(std::allocator_arg, memory);
 }
+
 TEST(task, finds_its_way_out_through_frames_whose_values_are_aligned_strictly) {
   alignas(64) std::array<std::byte, 4096> memory;
   for (const std::size_t offset : {0U, 16U, 48U}) {
-    support::arena from(std::span(memory).subspan(offset));
+    support::arena from{std::span(memory).subspan(offset)};
     const auto got = run(passes_on(std::allocator_arg, support::arena_allocator<std::byte>(from)));
     EXPECT_EQ(got.error(), errc::closed) << "in frames at " << offset;
   }
