@@ -6,6 +6,8 @@
     test_platforms.py NAME…            those only, by name
     test_platforms.py --list           the names
     test_platforms.py --write …        also puts the table into README.md
+    test_platforms.py --left …         runs nothing: the table of what the last runs have left in build/. For when one platform
+                                       of many failed and was run again by its name
     test_platforms.py --self-test      sees that a table says what its results say
 
 The rows of this machine come from `make test` and `make test-gcc`, which leave their results in build/. What the programs
@@ -161,6 +163,8 @@ def run_logged(log, *command, **options):
 
 
 def build(platform, directory, environment, jobs):
+    for of_an_earlier_run in "built", "tests.xml":
+        (directory / of_an_earlier_run).unlink(missing_ok=True)
     sysroot = globals()[platform.sysroot](platform) if platform.sysroot else ""
     configured = run_logged(
         # From fresh: CMake would keep another compiler, or emulator, that the folder was configured with.
@@ -172,8 +176,11 @@ def build(platform, directory, environment, jobs):
         f"-DCORDAGE_WERROR={'OFF' if platform.compiler == 'gcc' else 'ON'}", "-DCORDAGE_BUILD_TESTS=ON",
         "-DCORDAGE_BUILD_BENCH=OFF", "-DCORDAGE_TEST_TIMEOUT=300",
         f"-DCORDAGE_PRECOMPILE_TESTS={'OFF' if platform.compiler == 'zig' else 'ON'}", *platform.options, env=environment)
-    return configured and run_logged(directory.with_suffix(".build.log"), "cmake", "--build", directory, "--parallel",
-                                     str(jobs), "--target", *(platform.programs or ("all",)), env=environment)
+    built = configured and run_logged(directory.with_suffix(".build.log"), "cmake", "--build", directory, "--parallel",
+                                      str(jobs), "--target", *(platform.programs or ("all",)), env=environment)
+    if built:
+        (directory / "built").touch()
+    return built
 
 
 def reason_of(case):
@@ -210,31 +217,23 @@ def linked_programs(directory):
     return count("examples"), count("tests")
 
 
-def run_tests(platform, directory, environment, jobs, outcome):
-    version = re.search(r"version ([0-9.]+)", output_of(platform.emulator, "--version")).group(1)
-    outcome.how = f"{platform.emulator} {version}"
-    outcome.scope = platform.scope
-    results = directory / "tests.xml"
+def run_tests(platform, directory, environment, jobs, results):
+    """Whether all passed."""
     chosen = ["-R", "^(%s)[.]" % "|".join(platform.programs)] if platform.programs else []
     # Twice as many at once as there are cores: tests wait more than they work.
-    results.unlink(missing_ok=True)  # of an earlier run
-    passed = run_logged(directory.with_suffix(".test.log"), "ctest", "--test-dir", directory, "-j", str(2 * jobs), "-LE",
-                        "long", "--no-tests=error", "--output-junit", results, *chosen, env=environment)
-    if results.exists():
-        read_results(results, outcome)
-    if not passed and not outcome.failed:
-        outcome.failed.append("ctest itself")
+    return run_logged(directory.with_suffix(".test.log"), "ctest", "--test-dir", directory, "-j", str(2 * jobs), "-LE",
+                      "long", "--no-tests=error", "--output-junit", results, *chosen, env=environment)
 
 
-def test(platform, jobs):
+def test(platform, jobs, left):
     try:
-        return build_and_test(platform, jobs)
+        return build_and_test(platform, jobs, left)
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"{platform.name}: {error}", flush=True)
         return Outcome(platform.title, "", "", failed=["what it needs"], note="**what it needs could not be had**")
 
 
-def build_and_test(platform, jobs):
+def build_and_test(platform, jobs, left):
     began = time.monotonic()
     directory = BUILD / "platforms" / platform.name
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -254,9 +253,9 @@ def build_and_test(platform, jobs):
     level = platform.flags.split()[0]
     outcome.compiler += f" {level}"
     print(f"=== {platform.name}", flush=True)
-    if not build(platform, directory, environment, jobs):
+    if not ((directory / "built").exists() if left else build(platform, directory, environment, jobs)):
         outcome.failed.append("the build")
-        outcome.note = "**does not build**"
+        outcome.note = "**has not been built**" if left else "**does not build**"
     elif not platform.emulator:
         outcome.how = "compiled and linked, never executed"
         examples, tests = linked_programs(directory)
@@ -264,7 +263,15 @@ def build_and_test(platform, jobs):
             outcome.failed.append("no example was linked")
         outcome.note = f"the library, {examples} examples" + (f", {tests} test programs" if tests else "")
     else:
-        run_tests(platform, directory, environment, jobs, outcome)
+        version = re.search(r"version ([0-9.]+)", output_of(platform.emulator, "--version")).group(1)
+        outcome.how = f"{platform.emulator} {version}"
+        outcome.scope = platform.scope
+        results = directory / "tests.xml"
+        passed = left or run_tests(platform, directory, environment, jobs, results)
+        if results.exists():
+            read_results(results, outcome)
+        if not outcome.run or (not passed and not outcome.failed):
+            outcome.failed.append("ctest itself" if outcome.run else "no test ran")
     print(f"{time.monotonic() - began:5.0f} s  {platform.name}: {outcome.passed} passed, {len(outcome.failed)} failed, "
           f"{sum(outcome.skipped.values())} skipped", *outcome.failed[:20], sep="\n        ", flush=True)
     return outcome
@@ -336,7 +343,7 @@ def self_test():
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for option in ("--all", "--write", "--list", "--self-test"):
+    for option in ("--all", "--write", "--left", "--list", "--self-test"):
         arguments.add_argument(option, action="store_true")
     arguments.add_argument("names", nargs="*", metavar="NAME")
     asked = arguments.parse_args()
@@ -354,13 +361,14 @@ def main():
 
     jobs = os.cpu_count() or 1
     here = list(this_machine())
-    outcomes = [test(platform, jobs) for platform in chosen]
+    outcomes = [test(platform, jobs, asked.left) for platform in chosen]
     text = table(here + outcomes)
     print("\n" + text)
     (BUILD / "platforms/table.md").write_text(text)
     failed = sum(len(each.failed) for each in here + outcomes)
-    if not asked.names:
+    if not asked.names and not asked.left:
         failed += failed_checks(CHECKS + NIGHTLY_CHECKS if asked.all else CHECKS)
+    if not asked.names:
         failed += not enough_on_arm(here, outcomes)
     if asked.write:
         if failed or not here or any(each.note.startswith("skipped") for each in outcomes):
