@@ -55,12 +55,12 @@ struct options {
 };
 
 constexpr const char* usage =
-    "usage: echo_server [--help] [--host H] [--port N] [--style task|fiber] [--backend epoll|kqueue|auto]\n"
+    "usage: echo_server [--help] [--host H] [--port N] [--style task|fiber] [--backend epoll|io_uring|kqueue|auto]\n"
     "                   [--max-connections N] [--idle-timeout TIME]\n"
     "  --host H             address to listen on (127.0.0.1)\n"
     "  --port N             port to listen on, 0 for any (7007)\n"
     "  --style S            what serves a connection: task or fiber (task)\n"
-    "  --backend B          how I/O is done: epoll, kqueue or auto (auto)\n"
+    "  --backend B          how I/O is done: epoll, io_uring, kqueue or auto (auto)\n"
     "  --max-connections N  serve so many at a time, let others wait (no limit)\n"
     "  --idle-timeout TIME  end connections on which nothing moves for so long, as 30s, 500ms or 2m (never)\n"
     "SIGINT and SIGTERM drain it; SIGUSR1 writes to standard error what each of its strands waits for.\n";
@@ -69,8 +69,9 @@ options parse(int argc, char** argv) {
   options asked;
   const auto backend = [&asked](std::string_view text) {
     if (text == "epoll") asked.backend = cordage::backend_kind::epoll;
+    else if (text == "io_uring") asked.backend = cordage::backend_kind::io_uring;
     else if (text == "kqueue") asked.backend = cordage::backend_kind::kqueue;
-    else if (text != "auto") throw support::usage_error("is epoll, kqueue or auto");
+    else if (text != "auto") throw support::usage_error("is epoll, io_uring, kqueue or auto");
   };
   support::take_only_options(argc, argv, {{"host", support::into(asked.host)},
                                           {"port", support::into<std::uint16_t>(asked.port, 0)},

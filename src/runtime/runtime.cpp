@@ -188,12 +188,12 @@ backend_kind chosen_backend(backend_kind asked) {
   if (asked != backend_kind::automatic) return asked;
   const char* const named = std::getenv("CORDAGE_BACKEND");
   if (named == nullptr || std::string_view(named).empty()) return asked;
-  for (const auto kind : {backend_kind::automatic, backend_kind::epoll, backend_kind::kqueue}) {
+  for (const auto kind : {backend_kind::automatic, backend_kind::epoll, backend_kind::io_uring, backend_kind::kqueue}) {
     if (named == detail::name_of(kind)) return kind;
   }
   detail::throw_exception<std::invalid_argument>(
       "CORDAGE_BACKEND names no backend",
-      std::string("cordage: CORDAGE_BACKEND is \"") + named + "\"; it can be epoll, kqueue or auto");
+      std::string("cordage: CORDAGE_BACKEND is \"") + named + "\"; it can be epoll, io_uring, kqueue or auto");
 }
 
 }  // namespace

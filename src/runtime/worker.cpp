@@ -42,12 +42,19 @@ void worker::run(const bool& finished) {
   current_ = outer;
 }
 
+// What is ready. Before it has its turn, what was begun in the turns before is under way outside, and what is complete by
+// then has its turn, too. Where nothing is ready the poll that waits does the same.
+resumable* worker::take_ready() noexcept {
+  if (poller_->keeps_something_back() && !ready_.empty()) [[unlikely]] poller_->poll(time_point::min());
+  return ready_.take_all();
+}
+
 // Run what is ready, oldest first. The nodes are taken from the queue all at once: while they run nothing is added to
 // them, so each next one is known, and fetched, early. What others have posted, a stop perhaps, takes its place in the
 // queue at once: to see that there is none costs a load.
 void worker::run_ready() noexcept {
   int left = turns;
-  while (resumable* next = ready_.take_all()) {
+  while (resumable* next = take_ready()) {
     do {
       resumable& node = *next;
       next = node.next;

@@ -33,6 +33,9 @@ closing closing_of(int socket);
 void end_with_parent() noexcept;
 void close_other_descriptors() noexcept;
 
+// From now on the system refuses io_uring to this process, as containers do; it cannot be taken back.
+void forbid_io_uring();
+
 // The signal that an access to a page without rights raises.
 extern const int protection_fault;
 

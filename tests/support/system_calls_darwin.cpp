@@ -80,6 +80,8 @@ void close_other_descriptors() noexcept {
   for (int fd = ::getdtablesize(); fd-- > 3;) ::close(fd);
 }
 
+void forbid_io_uring() {}
+
 const int protection_fault = SIGBUS;
 
 double free_memory() {

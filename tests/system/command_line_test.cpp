@@ -44,7 +44,7 @@ const std::vector<wrong_command_line> wrong_command_lines{
     {"no_time_at_all", {"--idle-timeout", "0s"}, "--idle-timeout takes a time from 1ms"},
     {"a_time_that_is_no_number", {"--idle-timeout", "soon"}, "--idle-timeout takes a time from 1ms"},
     {"an_unknown_style", {"--style", "thread"}, "--style is task or fiber, not \"thread\""},
-    {"an_unknown_backend", {"--backend", "select"}, "--backend is epoll, kqueue or auto, not \"select\""},
+    {"an_unknown_backend", {"--backend", "select"}, "--backend is epoll, io_uring, kqueue or auto, not \"select\""},
     {"a_name_for_an_address", {"--host", "localhost"}, "\"localhost\" is no address to listen on: not a numeric ADDRESS:PORT"},
     {"a_malformed_ipv4_address", {"--host", "127.0.0.256"}, "\"127.0.0.256\" is no address to listen on"},
     {"a_malformed_ipv6_address", {"--host", "::1::"}, "\"::1::\" is no address to listen on"},

@@ -1,5 +1,7 @@
 #include <cordage/runtime.hpp>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -85,10 +87,11 @@ TEST(runtime, has_one_worker_and_says_so) {
 
 TEST(runtime, takes_its_backend_from_the_environment_unless_told) {
   const std::string here(runtime().backend_name());
-  const backend_kind same = here == "epoll" ? backend_kind::epoll : backend_kind::kqueue;
+  const std::array all{backend_kind::epoll, backend_kind::io_uring, backend_kind::kqueue};
+  const backend_kind same = *std::ranges::find(all, here, detail::name_of);
   ::setenv("CORDAGE_BACKEND", here.c_str(), 1);
   EXPECT_EQ(runtime().backend_name(), here);
-  for (const char* const strange : {"carrier_pigeon", here == "epoll" ? "kqueue" : "epoll"}) {
+  for (const char* const strange : {"carrier_pigeon", here == "kqueue" ? "epoll" : "kqueue"}) {
     ::setenv("CORDAGE_BACKEND", strange, 1);
     EXPECT_THROW(runtime(), std::invalid_argument);
     EXPECT_EQ(runtime({.backend = same}).backend_name(), here);

@@ -36,6 +36,9 @@ class descriptor : public list_hook<descriptor> {
   // The peer will send no more, or there was an error: then no further event will come, and nothing clears readable.
   bool ended = false;
 
+  // What is sent goes to the backend even if it could be sent at once, since others send, too, and it is cheaper together.
+  bool sends_together = false;
+
   intrusive_queue<io_operation> readers;
   intrusive_queue<io_operation> writers;
 
@@ -52,9 +55,13 @@ class descriptor : public list_hook<descriptor> {
 // Tries the operation without waiting; true if it is complete. Defined per system.
 bool attempt(io_operation& op) noexcept;
 
+inline bool is_worth_an_attempt(const descriptor& d, io_kind kind) noexcept {
+  return waits_to_read(kind) ? d.readable : d.writable && !d.sends_together;
+}
+
 // Worth an attempt, and complete.
 inline bool attempt_if_ready(io_operation& op) noexcept {
-  if (op.on != nullptr && !(waits_to_read(op.kind) ? op.on->readable : op.on->writable)) return false;
+  if (op.on != nullptr && !is_worth_an_attempt(*op.on, op.kind)) return false;
   return attempt(op);
 }
 

@@ -9,7 +9,7 @@
 namespace cordage {
 
 // How I/O is done. `automatic`: the best that this system has.
-enum class backend_kind { automatic, epoll, kqueue };
+enum class backend_kind { automatic, epoll, io_uring, kqueue };
 
 namespace detail {
 
@@ -18,6 +18,7 @@ constexpr std::string_view name_of(backend_kind kind) noexcept {
   switch (kind) {
     case backend_kind::automatic: break;
     case backend_kind::epoll: return "epoll";
+    case backend_kind::io_uring: return "io_uring";
     case backend_kind::kqueue: return "kqueue";
   }
   return "auto";
@@ -39,6 +40,12 @@ class poller {
 
   // As it stands in backend_kind.
   virtual std::string_view name() const noexcept = 0;
+
+  // Whether the system has yet to be told of something that was begun, which a poll does.
+  bool keeps_something_back() const noexcept { return keeps_something_back_; }
+
+ protected:
+  bool keeps_something_back_ = false;
 };
 
 // The layer above defines it, once per system (src/io/backends/select_*.cpp). Throws std::system_error when the system

@@ -69,6 +69,7 @@ class worker final : public executor, public list_hook<worker> {
   static constexpr int turns = 256;
   static constexpr std::chrono::microseconds poll_interval{50};
 
+  resumable* take_ready() noexcept;
   void run_ready() noexcept;
   void look_outside() noexcept;
   void park() noexcept;

@@ -1,10 +1,10 @@
 #include "io/backends/epoll_linux.hpp"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <cerrno>
+
+#include "io/backends/time_left.hpp"
 
 namespace cordage::detail {
 namespace {
@@ -18,11 +18,11 @@ constexpr std::uint64_t wake_tag = ~std::uint64_t{0};
 
 }  // namespace
 
-epoll_backend::epoll_backend() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+epoll_backend::epoll_backend() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!epoll_) refused("cordage: epoll_create1");
-  if (!wake_) refused("cordage: eventfd");
+  if (!wakes_) refused("cordage: eventfd");
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = wake_tag}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) < 0) refused("cordage: epoll_ctl of an eventfd");
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakes_.fd(), &event) < 0) refused("cordage: epoll_ctl of an eventfd");
 }
 
 error epoll_backend::enroll(descriptor& d, std::uint64_t tag) noexcept {
@@ -65,14 +65,6 @@ int epoll_backend::wait(void* into, int capacity, time_point deadline) noexcept 
   if (count >= 0 || errno != ENOSYS) return count;
   // Linux before 5.11 counts in milliseconds; rounded up, or the loop would spin through the last one.
   return ::epoll_wait(epoll_.get(), events, capacity, static_cast<int>(left.tv_sec * 1000 + (left.tv_nsec + 999'999) / 1'000'000));
-}
-
-void epoll_backend::unpark() noexcept {
-  const int saved_errno = errno;
-  const std::uint64_t one = 1;
-  // EAGAIN, the only failure, would mean that the counter is full: then the worker has been told often enough.
-  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
-  errno = saved_errno;
 }
 
 }  // namespace cordage::detail

@@ -1,6 +1,6 @@
 // The epoll backend: every descriptor is registered once, edge-triggered, for both directions.
 //
-// Source: epoll(7), epoll_pwait2(2), eventfd(2).
+// Source: epoll(7), epoll_pwait2(2).
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <cordage/base/file_descriptor.hpp>
 
 #include "io/backends/readiness.hpp"
+#include "io/backends/wake_event_linux.hpp"
 
 namespace cordage::detail {
 
@@ -17,7 +18,7 @@ class epoll_backend final : public readiness_backend {
   epoll_backend();
 
   void poll(time_point deadline) noexcept override;
-  void unpark() noexcept override;
+  void unpark() noexcept override { wakes_.ring(); }
   std::string_view name() const noexcept override { return name_of(backend_kind::epoll); }
 
  private:
@@ -27,7 +28,7 @@ class epoll_backend final : public readiness_backend {
   void dispatch(descriptor& d, std::uint32_t events) noexcept;
 
   file_descriptor epoll_;
-  file_descriptor wake_;  // an eventfd, edge-triggered: every write is a new edge, so it is never read
+  wake_event wakes_;
 };
 
 }  // namespace cordage::detail

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "io/backends/time_left.hpp"
+
 namespace cordage::detail {
 namespace {
 

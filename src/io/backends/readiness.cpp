@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <system_error>
 
 #include <cordage/base/exceptions.hpp>
@@ -11,17 +10,7 @@ namespace cordage::detail {
 namespace {
 
 void close_all(intrusive_queue<io_operation>& waiting) noexcept {
-  while (!waiting.empty()) {
-    io_operation& op = waiting.pop();
-    op.pending = false;
-    op.failure = errc::closed;
-    op.on = nullptr;
-    wake(*op.waiter);
-  }
-}
-
-intrusive_queue<io_operation>& queue_of(io_operation& op) noexcept {
-  return waits_to_read(op.kind) ? op.on->readers : op.on->writers;
+  while (!waiting.empty()) end_with_closed(waiting.pop());
 }
 
 }  // namespace
@@ -78,19 +67,8 @@ void readiness_backend::forget(descriptor& d) noexcept {
 
 bool readiness_backend::waits_for_events() const noexcept {
   return std::ranges::any_of(slots_, [](const slot& each) {
-    return each.tenant != nullptr && !(each.tenant->readers.empty() && each.tenant->writers.empty());
+    return each.tenant != nullptr && somebody_waits_for(each.tenant);
   });
-}
-
-timespec readiness_backend::time_left(time_point deadline) noexcept {
-  if (deadline == time_point::min()) return {};
-  const std::int64_t left = (deadline - std::chrono::steady_clock::now()).count();
-  if (left <= 0) return {};
-  // Longer than that kqueue refuses to wait, and epoll in milliseconds cannot; whoever polls asks again.
-  constexpr std::int64_t longest = 1'000'000;
-  const std::int64_t seconds = left / 1'000'000'000;
-  if (seconds >= longest) return {longest, 0};
-  return {static_cast<time_t>(seconds), static_cast<long>(left % 1'000'000'000)};
 }
 
 void readiness_backend::refused(const char* what) {

@@ -5,13 +5,12 @@
 // says that it may succeed. Measured against re-arming per wait, which costs 9% to 48% of the CPU per message.
 #pragma once
 
-#include <time.h>
-
 #include <cstdint>
 #include <vector>
 
 #include <cordage/io/backend.hpp>
-#include <cordage/strands/executor.hpp>
+
+#include "io/backends/waiting_operations.hpp"
 
 namespace cordage::detail {
 
@@ -51,9 +50,6 @@ class readiness_backend : public backend {
     serve(d.writers);
   }
 
-  // None for time_point::min() and for what is past, and not more than ten days.
-  static timespec time_left(time_point deadline) noexcept;
-
   // Throws std::system_error with errno.
   [[noreturn]] static void refused(const char* what);
 
@@ -69,11 +65,7 @@ class readiness_backend : public backend {
 
   // Attempts what waits, in its order, and wakes whoever waited for what is complete.
   static void serve(intrusive_queue<io_operation>& waiting) noexcept {
-    while (!waiting.empty() && attempt_if_ready(*waiting.front())) {
-      io_operation& op = waiting.pop();
-      op.pending = false;
-      wake(*op.waiter);
-    }
+    while (!waiting.empty() && attempt_if_ready(*waiting.front())) finish_first(waiting);
   }
 
   std::vector<slot> slots_;

@@ -1,0 +1,214 @@
+// The contract of backends (io/backend.hpp): bytes that are received and sent in pieces, by many, and withdrawn.
+#include <cordage/io/backend.hpp>
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "backend_contract.hpp"
+#include "child_process.hpp"
+
+namespace {
+
+using namespace cordage;
+using namespace cordage::detail;
+using namespace support;
+
+class transfer_contract : public backend_contract {
+ protected:
+  struct conversation {
+    conversation(collector& at, both_ends ends)
+        : near(taken(ends.near)), far(taken(ends.far)), read(at, io_kind::receive, near, &byte, 1),
+          answer(at, io_kind::send_all, near, &byte, 1) {}
+    descriptor near;
+    file_descriptor far;
+    char byte = 0;
+    waiting_operation read, answer;
+  };
+
+  // So many are waited for, and then told something all at once.
+  std::vector<std::unique_ptr<conversation>> talk_to(std::size_t many) {
+    std::vector<std::unique_ptr<conversation>> all;
+    for (std::size_t i = 0; i < many; ++i) {
+      all.push_back(std::make_unique<conversation>(at, nonblocking_socket_pair()));
+      EXPECT_TRUE(by.submit(all.back()->read));
+    }
+    by.poll(time_point::min());
+    for (const auto& each : all) EXPECT_EQ(::send(each->far.get(), "x", 1, 0), 1);
+    for (const auto& each : all) finish(each->read);
+    return all;
+  }
+};
+
+TEST_P(transfer_contract, leaves_the_memory_of_what_was_withdrawn_alone) {
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(read));
+  by.poll(time_point::min());
+  send_from_far("abc");  // its event is on its way
+  if (by.cancel(read) == cancel_result::withdrawn) {
+    by.poll(time_point::min());
+    EXPECT_EQ(buffer, (std::array<char, 64>{}));
+    EXPECT_TRUE(at.woken.empty());
+  } else {
+    EXPECT_EQ(read.transferred, 3U);
+    EXPECT_TRUE(woke(read));
+  }
+}
+
+TEST_P(transfer_contract, gives_the_bytes_to_the_second_in_line_when_the_first_is_withdrawn) {
+  std::array<char, 2> first{}, second{};
+  waiting_operation one(at, io_kind::receive, *near, first.data(), 2);
+  waiting_operation two(at, io_kind::receive, *near, second.data(), 2);
+  waiting_operation three(at, io_kind::receive, *near, second.data(), 2);
+  ASSERT_TRUE(by.submit(one));
+  ASSERT_TRUE(by.submit(two));
+  ASSERT_TRUE(by.submit(three));
+  EXPECT_EQ(by.cancel(three), cancel_result::withdrawn);
+  EXPECT_EQ(by.cancel(one), cancel_result::withdrawn);
+  send_from_far("ab");
+  finish(two);
+  EXPECT_TRUE(woke(two));
+  EXPECT_EQ(std::string(second.data(), 2), "ab");
+}
+
+// Whoever cancels may learn at that moment that something else is complete.
+TEST_P(transfer_contract, wakes_once_what_completes_while_something_else_is_withdrawn) {
+  support::both_ends others = nonblocking_socket_pair();
+  descriptor other{taken(others.near)};
+  waiting_operation here(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  waiting_operation there(at, io_kind::receive, other, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(here));
+  ASSERT_TRUE(by.submit(there));
+  by.poll(time_point::min());
+  send_from_far("abc");
+  EXPECT_EQ(by.cancel(there), cancel_result::withdrawn);
+  finish(here);
+  by.poll(time_point::min());
+  EXPECT_TRUE(woke(here));
+  EXPECT_EQ(here.transferred, 3U);
+}
+
+TEST_P(transfer_contract, receives_exactly_what_comes_in_pieces) {
+  waiting_operation read(at, io_kind::receive_exactly, *near, buffer.data(), 6);
+  ASSERT_TRUE(by.submit(read));
+  for (const char* const piece : {"ab", "cd", "efgh"}) {
+    by.poll(time_point::min());
+    EXPECT_TRUE(at.woken.empty());
+    send_from_far(piece);
+  }
+  finish(read);
+  EXPECT_EQ(std::string(buffer.data(), read.transferred), "abcdef");
+  EXPECT_EQ(read.failure, error{});
+  waiting_operation rest(at, io_kind::receive_exactly, *near, buffer.data(), 6);
+  ASSERT_TRUE(by.submit(rest));
+  by.poll(time_point::min());
+  far = file_descriptor();
+  finish(rest);
+  EXPECT_EQ(rest.failure, errc::end_of_stream);
+  EXPECT_EQ(std::string(buffer.data(), rest.transferred), "gh");
+}
+
+TEST_P(transfer_contract, tells_how_much_of_what_was_withdrawn_has_arrived) {
+  waiting_operation read(at, io_kind::receive_exactly, *near, buffer.data(), 6);
+  ASSERT_TRUE(by.submit(read));
+  send_from_far("abc");
+  by.poll(time_point::min());
+  by.poll(time_point::min());
+  EXPECT_EQ(by.cancel(read), cancel_result::withdrawn);
+  EXPECT_EQ(read.transferred, 3U);
+  EXPECT_TRUE(at.woken.empty());
+  send_from_far("def");
+  waiting_operation next(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  submit_and_finish(next);
+  EXPECT_EQ(std::string(buffer.data(), next.transferred), "def");
+}
+
+TEST_P(transfer_contract, fails_as_the_system_says_when_nobody_receives_any_more) {
+  far = file_descriptor();
+  waiting_operation first(at, io_kind::send_all, *near, buffer.data(), buffer.size());
+  submit_and_finish(first);
+  EXPECT_EQ(first.failure, std::errc::broken_pipe);
+  waiting_operation second(at, io_kind::send_all, *near, buffer.data(), buffer.size());
+  submit_and_finish(second);
+  EXPECT_EQ(second.failure, std::errc::broken_pipe);
+}
+
+TEST_P(transfer_contract, sends_what_is_sent_after_something_had_to_wait) {
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  ASSERT_TRUE(by.submit(read));
+  std::string text = "abc";
+  waiting_operation none(at, io_kind::send_all, *near, text.data(), 0);
+  submit_and_finish(none);
+  waiting_operation send(at, io_kind::send, *near, text.data(), text.size());
+  submit_and_finish(send);
+  EXPECT_EQ(send.transferred, 3U);
+  std::array<char, 8> there{};
+  EXPECT_EQ(::recv(far.get(), there.data(), there.size(), 0), 3);
+  EXPECT_TRUE(read.pending);
+  EXPECT_EQ(by.cancel(read), cancel_result::withdrawn);
+}
+
+// More than any queue of a backend has room for, and all at once.
+TEST_P(transfer_contract, wakes_all_of_very_many) {
+  constexpr std::size_t many = 1500;
+  ASSERT_GE(support::raise_descriptor_limit(), 2 * many + 100);
+  const auto all = talk_to(many);
+  EXPECT_EQ(at.woken.size(), many);
+  EXPECT_TRUE(std::ranges::all_of(all, [](const auto& each) { return each->byte == 'x'; }));
+}
+
+// What is kept back to be sent together with others is under way after the next poll.
+TEST_P(transfer_contract, sends_what_answers_many) {
+  const auto all = talk_to(50);
+  for (const auto& each : all) by.submit(each->answer);
+  by.poll(time_point::min());
+  EXPECT_FALSE(by.keeps_something_back());
+  for (const auto& each : all) {
+    finish(each->answer);
+    char byte = 0;
+    EXPECT_EQ(::recv(each->far.get(), &byte, 1, MSG_DONTWAIT), 1);
+    EXPECT_EQ(byte, 'x');
+  }
+}
+
+// As where a runtime is run once more, by another thread.
+TEST_P(transfer_contract, goes_on_when_the_thread_that_began_has_ended) {
+  waiting_operation read(at, io_kind::receive, *near, buffer.data(), buffer.size());
+  waiting_operation whole(at, io_kind::send_all, *near, nullptr, 0);
+  std::vector<char> large(4'000'000, 'x');
+  whole.buffer = reinterpret_cast<std::byte*>(large.data());
+  whole.length = large.size();
+  std::thread([&] {
+    EXPECT_TRUE(by.submit(read));
+    EXPECT_TRUE(by.submit(whole));
+    by.poll(time_point::min());
+  }).join();
+  send_from_far("abc");
+  finish(read);
+  EXPECT_EQ(read.transferred, 3U);
+  EXPECT_EQ(read.failure, error{});
+  by.unpark();
+  by.poll(time_point::max());
+  std::vector<char> sink(1'000'000);
+  std::size_t received = 0;
+  const auto drain = [&] {
+    for (ssize_t got; (got = ::recv(far.get(), sink.data(), sink.size(), 0)) > 0;) received += static_cast<std::size_t>(got);
+  };
+  while (whole.pending) drain(), by.poll(time_point::min());
+  drain();
+  EXPECT_EQ(received, large.size());
+  EXPECT_EQ(whole.failure, error{});
+}
+
+INSTANTIATE_TEST_SUITE_P(backends, transfer_contract, testing::ValuesIn(backends_here()),
+                         [](const auto& which) { return std::string(make_poller(which.param)->name()); });
+
+}  // namespace
