@@ -54,6 +54,7 @@ task<> server::accept_connections() {
     if (peer) {
       pause = shortest_pause;
       connections_.push_back(*peer->its_descriptor());
+      if (draining_) end_of_receiving(*peer->its_descriptor());  // it was accepted when the others were told
       cordage::detail::catching([&] { serve_connection(std::move(*peer)); },
                                 [&](std::exception_ptr why) { refused(failure(std::move(why))); });
     } else if (passes_with_time(peer.error())) {

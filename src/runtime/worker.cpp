@@ -99,7 +99,9 @@ bool worker::is_stuck() noexcept {
 // Virtual time passes when nothing is ready and nothing has come from outside. False if no timer waits for that.
 bool worker::let_time_pass() noexcept {
   if (timers_.next() == time_point::max()) return false;
-  poller_->poll(time_point::min());
+  do {
+    poller_->poll(time_point::min());
+  } while (poller_->keeps_something_back() && ready_.empty());
   inbox_.take(ready_);
   if (ready_.empty()) timers_.jump();
   return true;

@@ -102,7 +102,9 @@ TEST_P(transfer_contract, receives_exactly_what_comes_in_pieces) {
   for (const char* const piece : {"ab", "cd", "efgh"}) {
     by.poll(time_point::min());
     EXPECT_TRUE(at.woken.empty());
+    near->active = false;
     send_from_far(piece);
+    while (!near->active) by.poll(time_point::max());  // whoever ends idle connections sees that bytes move
   }
   finish(read);
   EXPECT_EQ(std::string(buffer.data(), read.transferred), "abcdef");
@@ -176,6 +178,58 @@ TEST_P(transfer_contract, sends_what_answers_many) {
     char byte = 0;
     EXPECT_EQ(::recv(each->far.get(), &byte, 1, MSG_DONTWAIT), 1);
     EXPECT_EQ(byte, 'x');
+  }
+}
+
+// Who sends alone is not made to wait for others, and must not overtake whoever was.
+TEST_P(transfer_contract, sends_in_the_order_in_which_it_was_asked_to) {
+  const auto all = talk_to(20);
+  conversation& here = *all.front();
+  std::string first(4'000'000, 'a'), second(100'000, 'b');
+  waiting_operation one(at, io_kind::send_all, here.near, first.data(), first.size());
+  waiting_operation two(at, io_kind::send_all, here.near, second.data(), second.size());
+  ASSERT_TRUE(by.submit(one));
+  by.poll(time_point::min());
+  waiting_operation read(at, io_kind::receive, here.near, &here.byte, 1);
+  if (by.submit(read)) {
+    by.poll(time_point::min());
+    EXPECT_EQ(::send(here.far.get(), "y", 1, 0), 1);
+    finish(read);
+  }
+  std::string received, piece(1'000'000, ' ');
+  const auto drain = [&] {
+    const ssize_t got = ::recv(here.far.get(), piece.data(), piece.size(), MSG_DONTWAIT);
+    if (got > 0) received.append(piece, 0, static_cast<std::size_t>(got));
+  };
+  drain();
+  EXPECT_FALSE(attempt_if_ready(two));
+  by.submit(two);
+  while (received.size() < first.size() + second.size()) drain(), by.poll(time_point::min());
+  EXPECT_TRUE(received == first + second);
+  finish(two);
+}
+
+TEST_P(transfer_contract, closes_for_all_who_stand_in_line) {
+  std::array<char, 2> first{}, second{};
+  waiting_operation one(at, io_kind::receive, *near, first.data(), 2);
+  waiting_operation two(at, io_kind::receive, *near, second.data(), 2);
+  ASSERT_TRUE(by.submit(one));
+  ASSERT_TRUE(by.submit(two));
+  by.poll(time_point::min());
+  send_from_far("aabb");  // its event is on its way
+  near.reset();
+  EXPECT_EQ(at.woken.size(), 2U);
+  EXPECT_EQ(two.failure, errc::closed);
+  EXPECT_EQ(one.on, nullptr);
+  EXPECT_EQ(two.on, nullptr);
+}
+
+TEST_P(transfer_contract, has_received_and_sent_nothing_at_once) {
+  near->readable = near->writable = false;
+  for (const io_kind kind : {io_kind::receive_exactly, io_kind::send, io_kind::send_all}) {
+    waiting_operation nothing(at, kind, *near, buffer.data(), 0);
+    EXPECT_FALSE(by.submit(nothing));
+    EXPECT_EQ(nothing.failure, error{});
   }
 }
 

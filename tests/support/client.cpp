@@ -44,7 +44,11 @@ connect_attempt try_to_connect(std::uint16_t port, const client_options& options
   set_option(made.get(), SOL_SOCKET, SO_SNDTIMEO, timeval{.tv_sec = guard.count(), .tv_usec = 0});
   set_option(made.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   if (options.receive_buffer != 0) set_option(made.get(), SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
-  const int code = ::connect(made.get(), to->ai_addr, to->ai_addrlen) < 0 ? errno : 0;
+  // On a thread that runs a runtime it may be interrupted, see decision 8; asked again, it goes on.
+  int code = 0;
+  do {
+    code = ::connect(made.get(), to->ai_addr, to->ai_addrlen) < 0 ? errno : 0;
+  } while (code == EINTR);
   return {std::move(made), code};
 }
 

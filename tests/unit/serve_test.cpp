@@ -16,6 +16,7 @@
 #include <cordage/time.hpp>
 #include <cordage/virtual_clock.hpp>
 
+#include "client.hpp"
 #include "counted.hpp"
 
 namespace {
@@ -245,6 +246,19 @@ TEST(serve, drains_what_has_arrived_when_it_is_stopped) {
         EXPECT_FALSE(await(tcp::connect(where))) << "nothing is accepted any more";
       },
       {.drain_for = 24h});
+}
+
+// A connection that is there, and of which the backend has not told yet.
+TEST(serve, drains_a_connection_that_arrives_while_that_begins) {
+  run(fiber{[] {
+    auto listener = std::move(*tcp::listener::bind(*endpoint::parse("127.0.0.1:0")));
+    const std::uint16_t port = listener.local().port();
+    auto server = spawn(tcp::serve(std::move(listener), echo_fiber, {.drain_for = std::chrono::nanoseconds::max()}));
+    await(sleep_for(1ms));  // it waits for the first
+    const support::client at_once(port);
+    server.request_stop();
+    EXPECT_EQ(await(server).error(), errc::stopped);
+  }});
 }
 
 TEST(serve, stops_handlers_that_do_not_end_by_draining) {

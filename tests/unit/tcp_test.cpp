@@ -92,35 +92,6 @@ TEST(tcp, connects_and_exchanges_bytes_in_fibers) {
   });
 }
 
-// Who is busy keeps nobody from sending: not even those who send together because they were told of together.
-TEST(tcp, what_many_answer_at_once_is_sent_before_others_have_had_many_turns) {
-  on_fiber([] {
-    constexpr std::size_t many = 16;
-    std::vector<pair> all;
-    for (std::size_t i = 0; i < many; ++i) all.push_back(connected());
-    int turns = 0;
-    int longest = 0;
-    std::size_t answered = 0;
-    for (pair& each : all) {
-      spawn([&] {
-        std::array<std::byte, 1> byte;
-        await(!each.b.read_exactly(byte));
-        const int began = turns;
-        await(!each.b.write_all(byte));
-        longest = std::max(longest, turns - began);
-        ++answered;
-      });
-    }
-    await(yield_now());
-    for (pair& each : all) await(!each.a.write_all(bytes_of("x")));
-    while (answered < many) {
-      ++turns;
-      await(yield_now());
-    }
-    EXPECT_LE(longest, 4);
-  });
-}
-
 TEST(tcp, works_over_ipv6) {
   on_fiber([] {
     auto listener = tcp::listener::bind(*endpoint::parse("[::1]:0"));

@@ -13,11 +13,13 @@ namespace cordage::detail {
 
 class backend : public poller {
  public:
-  // False: complete at once, nobody will be woken. True: op.waiter will be woken once, in a later poll. The first
-  // operation on a descriptor registers it here; that may fail, which is the operation's failure.
+  // False: complete at once, nobody will be woken. True: op.waiter will be woken once, in a later poll or while another
+  // operation is cancelled. The first operation on a descriptor registers it here; that may fail, which is the operation's
+  // failure.
   virtual bool submit(io_operation& op) noexcept = 0;
 
-  // Of an operation that submit accepted.
+  // Of an operation that submit accepted. When it answers, the operation and its memory may go. Too late: it is complete, and
+  // its waiter has been woken.
   virtual cancel_result cancel(io_operation& op) noexcept = 0;
 
   // The descriptor is about to be closed: completes what waits with errc::closed and forgets it; `on` of these

@@ -8,7 +8,8 @@
 
 namespace cordage {
 
-// How I/O is done. `automatic`: the best that this system has.
+// How I/O is done. `automatic`: on Linux io_uring, or epoll where the system refuses that (which it is, too, where io_uring is
+// asked for, after a line on standard error); kqueue on macOS.
 enum class backend_kind { automatic, epoll, io_uring, kqueue };
 
 namespace detail {

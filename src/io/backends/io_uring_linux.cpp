@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "io/backends/time_left.hpp"
 #include "io/backends/waiting_operations.hpp"
@@ -17,7 +18,7 @@ constexpr std::uint16_t poll_first = 1U << 0;       // IORING_RECVSEND_POLL_FIRS
 constexpr std::uint32_t more_to_receive = 1U << 2;  // IORING_CQE_F_SOCK_NONEMPTY
 
 // So many that are told of at once are answered at once. Fewer are sent to by a system call each, so that whoever sends
-// need not wait for a turn of others: it costs the same.
+// need not wait for the turns of others: that costs the same.
 constexpr std::uint32_t many = 8;
 
 // Addresses of operations go with their entries; these are none.
@@ -37,11 +38,8 @@ constexpr way way_of(io_kind kind) noexcept {
   }
 }
 
-constexpr bool wants_all(io_kind kind) noexcept { return kind == io_kind::receive_exactly || kind == io_kind::send_all; }
-
-constexpr bool is_sent_already(const io_operation& op) noexcept {
-  return way_of(op.kind) == way::send && op.transferred == op.length;
-}
+// The kernel counts with an int.
+constexpr std::size_t most_at_once = 1 << 30;
 
 // What says nothing about the operation: it was interrupted, or the thread that had handed it over has ended.
 constexpr bool has_to_be_repeated(int code) noexcept { return code == ECANCELED || code == EINTR || code == EAGAIN; }
@@ -57,17 +55,17 @@ std::unique_ptr<io_uring_backend> io_uring_backend::open(std::error_code& refusa
 
 io_uring_backend::~io_uring_backend() {
   for (descriptor* const each : tenants_) {
-    each->sends_together = false;
     for (auto* const waiting : {&each->readers, &each->writers}) {
       while (!waiting->empty()) cancel(*waiting->front());
     }
+  }
+  for (descriptor* const each : tenants_) {
     each->registered_with = nullptr;
     each->readable = each->writable = true;
+    each->sends_together = false;
   }
 }
 
-// What was known of its readiness is used up by the first operation, which is attempted: from then on the kernel is told of
-// what is wanted.
 void io_uring_backend::settle(descriptor& d) {
   d.index = static_cast<std::uint32_t>(tenants_.size());
   tenants_.push_back(&d);
@@ -77,18 +75,20 @@ void io_uring_backend::settle(descriptor& d) {
 bool io_uring_backend::submit(io_operation& op) noexcept {
   descriptor& d = *op.on;
   if (d.registered_with == nullptr) settle(d);
-  const bool complete = is_sent_already(op) || attempt_if_ready(op);
-  if (complete) return false;
+  if (is_done_already(op) || attempt_if_ready(op)) return false;
   auto& waiting = queue_of(op);
   waiting.push(op);
   if (waiting.front() == &op) hand_over(op);
   return op.pending = true;
 }
 
+// While it is the kernel's nothing else is worth an attempt, or what is sent next would overtake it.
 void io_uring_backend::hand_over(io_operation& op) noexcept {
+  descriptor& d = *op.on;
+  const bool was_ready = std::exchange(waits_to_read(op.kind) ? d.readable : d.writable, false);
   io_uring_sqe& entry = ring_.next_entry();
   keeps_something_back_ = true;
-  entry.fd = op.on->fd.get();
+  entry.fd = d.fd.get();
   entry.user_data = reinterpret_cast<std::uintptr_t>(&op);
   const way how = way_of(op.kind);
   if (how == way::attempt) {
@@ -97,10 +97,11 @@ void io_uring_backend::hand_over(io_operation& op) noexcept {
     return;
   }
   entry.opcode = how == way::receive ? IORING_OP_RECV : IORING_OP_SEND;
-  if (!(how == way::receive ? op.on->readable : op.on->writable)) entry.ioprio = poll_first;
+  if (!was_ready) entry.ioprio = poll_first;
   entry.addr = reinterpret_cast<std::uintptr_t>(op.buffer + op.transferred);
-  entry.len = static_cast<std::uint32_t>(std::min<std::size_t>(op.length - op.transferred, UINT32_MAX));
-  entry.msg_flags = (how == way::send ? MSG_NOSIGNAL : 0) | (wants_all(op.kind) ? MSG_WAITALL : 0);
+  entry.len = static_cast<std::uint32_t>(std::min(op.length - op.transferred, most_at_once));
+  // Not MSG_WAITALL: it would tell neither that bytes move, by which idle connections are known, nor why they end.
+  if (how == way::send) entry.msg_flags = MSG_NOSIGNAL;
 }
 
 // After the one before it in the line.
@@ -141,29 +142,26 @@ void io_uring_backend::take_answer(const io_uring_cqe& answer) noexcept {
 // False: it has to be handed over once more, if it is still wanted.
 bool io_uring_backend::is_complete(io_operation& op, const io_uring_cqe& answer) noexcept {
   descriptor& d = *op.on;
+  bool& ready = waits_to_read(op.kind) ? d.readable : d.writable;
   if (answer.res < 0) {
     if (has_to_be_repeated(-answer.res)) return false;
     op.failure = {-answer.res, std::system_category()};
-    return true;
+    return ready = true;  // as it is after the end: nothing is waited for any more
   }
   const way how = way_of(op.kind);
   if (how == way::attempt) {
-    (waits_to_read(op.kind) ? d.readable : d.writable) = true;
+    ready = true;
     return attempt(op);
   }
   d.active = true;
   d.sends_together = are_many_;
   op.transferred += static_cast<std::size_t>(answer.res);
   const bool whole = op.transferred == op.length;
-  if (how == way::send) {
-    d.writable = true;
-    return whole || op.kind == io_kind::send;
-  }
-  // After the end, too, the next attempt is worthwhile: nothing is waited for any more.
-  d.readable = whole || answer.res == 0 || (answer.flags & more_to_receive) != 0;
-  if (whole || op.kind == io_kind::receive) return true;
-  if (answer.res == 0) op.failure = errc::end_of_stream;
-  return answer.res == 0;
+  const bool ended = how == way::receive && answer.res == 0;
+  if (ended && !whole && op.kind == io_kind::receive_exactly) op.failure = errc::end_of_stream;
+  if (!(whole || ended || op.kind == io_kind::receive || op.kind == io_kind::send)) return false;
+  ready = whole || ended || (answer.flags & more_to_receive) != 0;
+  return true;
 }
 
 // Waits for the kernel's last word, so that the operation and its memory may go. Sockets give it at once.
@@ -197,11 +195,14 @@ void io_uring_backend::forget(descriptor& d) noexcept {
   d.registered_with = nullptr;
 }
 
+// Those who stand in line first: it is not their turn when the first one goes.
 void io_uring_backend::close_all(intrusive_queue<io_operation>& waiting) noexcept {
-  while (!waiting.empty()) {
-    io_operation& op = *waiting.front();
-    if (cancel(op) == cancel_result::withdrawn) end_with_closed(op);
-  }
+  if (waiting.empty()) return;
+  io_operation& first = waiting.pop();
+  while (!waiting.empty()) end_with_closed(waiting.pop());
+  waiting.push(first);
+  if (cancel(first) == cancel_result::withdrawn) return end_with_closed(first);
+  first.on = nullptr;
 }
 
 bool io_uring_backend::waits_for_events() const noexcept { return std::ranges::any_of(tenants_, somebody_waits_for); }
@@ -217,7 +218,7 @@ void io_uring_backend::poll(time_point deadline) noexcept {
   } else if (ring_.has_business()) {
     ring_.enter(0);
   }
-  keeps_something_back_ = false;
+  keeps_something_back_ = ring_.has_entries();
   take_answers();
 }
 

@@ -53,7 +53,7 @@ class io_uring_backend final : public backend {
   ring ring_;
   wake_event wakes_;
   bool watches_for_wakes_ = false;
-  bool are_many_ = false;
+  bool are_many_ = false;                   // the answers that are being taken
   const io_operation* unwanted_ = nullptr;  // what is being cancelled, until the kernel's last word about it
   bool was_withdrawn_ = false;
   std::vector<descriptor*> tenants_;

@@ -26,7 +26,7 @@ readiness_backend::~readiness_backend() {
 bool readiness_backend::submit(io_operation& op) noexcept {
   descriptor& d = *op.on;
   if (d.registered_with == nullptr && !settle(d, op.failure)) return false;
-  if (attempt_if_ready(op)) return false;
+  if (is_done_already(op) || attempt_if_ready(op)) return false;
   queue_of(op).push(op);
   return op.pending = true;
 }

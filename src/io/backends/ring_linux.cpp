@@ -18,8 +18,8 @@ constexpr unsigned coop_taskrun = 1U << 8;       // IORING_SETUP_COOP_TASKRUN: n
 constexpr unsigned taskrun_flag = 1U << 9;       // IORING_SETUP_TASKRUN_FLAG: says when some do
 constexpr std::uint32_t taskrun_is_due = 1U << 2;  // IORING_SQ_TASKRUN
 
-// No more entries than that are kept back before the kernel gets them, so an answer waits for so many turns of others at
-// most. 16 in one system call cost per request what 256 do (docs/benchmarks.md).
+// No more entries than that are kept back before the kernel gets them. 16 in one system call cost per request what 256 do
+// (docs/decisions/0008-io-uring.md).
 constexpr unsigned places = 16;
 constexpr unsigned places_for_answers = 1024;  // what does not fit the kernel keeps until there is room
 
@@ -34,6 +34,7 @@ shared_mapping::~shared_mapping() {
 bool shared_mapping::map(int fd, std::size_t size, std::uint64_t offset) noexcept {
   void* const mapped = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, static_cast<off_t>(offset));
   if (mapped == MAP_FAILED) return false;
+  ::madvise(mapped, size, MADV_DONTFORK);  // a child that used it would write into its parent's
   begin_ = mapped;
   size_ = size;
   return true;
@@ -81,7 +82,7 @@ io_uring_sqe& ring::next_entry() noexcept {
 bool ring::has_business() const noexcept {
   // Relaxed: a hint. What is seen too late is seen by the next look.
   const std::uint32_t flags = std::atomic_ref(*flags_).load(std::memory_order_relaxed);
-  return *entries_end_ != next_ || (flags & (IORING_SQ_CQ_OVERFLOW | taskrun_is_due)) != 0;
+  return has_entries() || (flags & (IORING_SQ_CQ_OVERFLOW | taskrun_is_due)) != 0;
 }
 
 void ring::enter(unsigned completions_wanted, const __kernel_timespec* at_most) noexcept {

@@ -1,8 +1,8 @@
 // An io_uring: two queues in memory that the kernel shares, and the system call that hands them over. What the entries mean
 // is the business of whoever makes them.
 //
-// One thread at a time. What has been handed over is cancelled by the kernel when the thread that did it ends, which
-// completes it with ECANCELED.
+// One thread at a time. What a thread has handed over completes when that thread enters the kernel; when it has ended the
+// completion is ECANCELED.
 //
 // Source: io_uring_setup(2), io_uring_enter(2), io_uring(7).
 #pragma once
@@ -47,6 +47,9 @@ class ring {
   // An entry to be filled in, all zeros, which is handed over with the next enter; when there is no room for one more, all
   // are handed over first.
   io_uring_sqe& next_entry() noexcept;
+
+  // Whether there are some that the kernel does not have, which may be so even after an enter: it had no memory for them.
+  bool has_entries() const noexcept { return entries_left() != entries_mask_ + 1; }
 
   // Whether entering gains anything where one does not wait: something is to be handed over, or to be completed.
   bool has_business() const noexcept;

@@ -11,6 +11,11 @@ inline intrusive_queue<io_operation>& queue_of(io_operation& op) noexcept {
   return waits_to_read(op.kind) ? op.on->readers : op.on->writers;
 }
 
+// Of nothing the system need not be told.
+inline bool is_done_already(const io_operation& op) noexcept {
+  return op.transferred == op.length && (op.kind == io_kind::receive_exactly || op.kind == io_kind::send || op.kind == io_kind::send_all);
+}
+
 // The first one is complete.
 inline void finish_first(intrusive_queue<io_operation>& waiting) noexcept {
   io_operation& op = waiting.pop();
