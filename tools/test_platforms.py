@@ -111,7 +111,7 @@ CHECKS = [
 ]
 NIGHTLY_CHECKS = [
     ("resume and yield, g++", ["tools/count_switch.py", "aarch64-linux-gnu-g++", "qemu-aarch64"]),
-    ("a real arm64 kernel", ["tools/run_in_kernel.sh", "build/platforms/aarch64-clang-O2", *CORE, "contract_backend",
+    ("a real arm64 kernel", ["tools/run_in_kernel.sh", "build/platforms/aarch64-clang-O2", *CORE, "contract_backend", "contract_transfer", "unit_sent_together",
                              "unit_tcp", "unit_serve", "unit_signal", "unit_time", "unit_worker"]),
 ]
 

@@ -84,7 +84,7 @@ inline std::vector<backend_kind> backends_here() {
   std::vector<backend_kind> found;
   for (const auto kind : all_kinds) {
     try {
-      if (make_poller(kind)->name() == name_of(kind)) found.push_back(kind);
+      if (make_poller(kind)->name() == cordage::detail::name_of(kind)) found.push_back(kind);
     } catch (const std::invalid_argument&) {
     }
   }
