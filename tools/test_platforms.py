@@ -23,6 +23,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree
 
@@ -111,8 +112,9 @@ CHECKS = [
 ]
 NIGHTLY_CHECKS = [
     ("resume and yield, g++", ["tools/count_switch.py", "aarch64-linux-gnu-g++", "qemu-aarch64"]),
-    ("a real arm64 kernel", ["tools/run_in_kernel.sh", "build/platforms/aarch64-clang-O2", *CORE, "contract_backend", "contract_transfer", "unit_sent_together",
-                             "unit_tcp", "unit_serve", "unit_signal", "unit_time", "unit_worker"]),
+    ("a real arm64 kernel", ["tools/run_in_kernel.sh", "build/platforms/aarch64-clang-O2", *CORE, "contract_backend",
+                             "contract_transfer", "unit_sent_together", "unit_tcp", "unit_serve", "unit_signal", "unit_time",
+                             "unit_worker"]),
 ]
 
 
@@ -190,10 +192,15 @@ def reason_of(case):
     return said.group(1).strip() if said else "did not say why"
 
 
+# The tests that are run once more with epoll, where there is io_uring. An emulator of user programs has epoll, so there they
+# run so the first time.
+ONCE_MORE = "on_epoll_"
+
+
 def read_results(file, outcome):
     for case in xml.etree.ElementTree.parse(file).getroot().iter("testcase"):
         if case.get("status") == "run":
-            outcome.passed += 1
+            outcome.passed += not case.get("name").startswith(ONCE_MORE)
         elif case.find("skipped") is not None and case.get("status") != "fail":
             outcome.skipped[reason_of(case)] += 1
         else:
@@ -344,6 +351,13 @@ def self_test():
     assert lines[2] == "| A | c 1 | executed | 3 | 2: no such call |", lines[2]
     assert lines[3] == "| B | c 2 | emulated | 2, **1 failed** |  |", lines[3]
     assert lines[2] != table([dataclasses.replace(good, scope="of x")]).splitlines()[2]
+    with tempfile.NamedTemporaryFile("w", suffix=".xml") as results:
+        results.write('<testsuite><testcase name="a.b" status="run"/><testcase name="on_epoll_a.b" status="run"/>'
+                      '<testcase name="on_epoll_a.c" status="fail"/></testsuite>')
+        results.flush()
+        read = Outcome("C", "c 3", "executed")
+        read_results(results.name, read)
+        assert (read.passed, read.failed) == (1, ["on_epoll_a.c"]), read
     part, whole = Outcome("A", "c 1", "executed", passed=1, scope="of x"), Outcome("A", "c 1", "executed", passed=3)
     assert without_parts([part, bad, whole]) == without_parts([whole, bad, part]) == [whole, bad]
     on_arm = [Outcome(ARM, "", "", passed=9)]
