@@ -164,7 +164,7 @@ bool io_uring_backend::is_complete(io_operation& op, const io_uring_cqe& answer)
   return true;
 }
 
-// Waits for the kernel's last word, so that the operation and its memory may go. Sockets give it at once.
+// Waits for the kernel's last word, so that the operation and its memory may go: mostly a system call.
 cancel_result io_uring_backend::cancel(io_operation& op) noexcept {
   auto& waiting = queue_of(op);
   if (waiting.front() != &op) {

@@ -1,7 +1,7 @@
 // An io_uring: two queues in memory that the kernel shares, and the system call that hands them over. What the entries mean
 // is the business of whoever makes them.
 //
-// One thread at a time. What a thread has handed over completes when that thread enters the kernel; when it has ended the
+// It owns the queues; the memory that entries name is its user's until their completion. One thread at a time. What a thread has handed over completes when that thread enters the kernel; when it has ended the
 // completion is ECANCELED.
 //
 // Source: io_uring_setup(2), io_uring_enter(2), io_uring(7).
@@ -57,7 +57,7 @@ class ring {
   // Hands over all entries, and waits until so many completions are there, until the time is up, or a signal arrives.
   void enter(unsigned completions, const __kernel_timespec* at_most = nullptr) noexcept;
 
-  // How many are there.
+  // How many are there. Acquire, as in reap.
   std::uint32_t completions() const noexcept {
     return std::atomic_ref(*completions_end_).load(std::memory_order_acquire) - *completions_begin_;
   }
