@@ -54,11 +54,16 @@ class coroutine_of final : public coroutine_base {
  public:
   template <class... Args>
   coroutine_of(stack& on_stack, void* frames_top, std::string_view name, const void* yields, Args&&... args)
-      : coroutine_base(on_stack, frames_top, name, yields), call_(std::forward<Args>(args)...) {}
+      : coroutine_base(on_stack, frames_top, name, yields, entry, destroy), call_(std::forward<Args>(args)...) {}
 
  private:
-  void body() override { call_(); }
-  void destroy() noexcept override { destroy_on_stack(this); }
+  static coroutine_of& of(coroutine_base& base) noexcept { return static_cast<coroutine_of&>(base); }
+
+  static void entry(void* base) {
+    coroutine_of& self = of(*static_cast<coroutine_base*>(base));
+    self.run([&self] { self.call_(); });
+  }
+  static void destroy(coroutine_base& base) noexcept { destroy_on_stack(&of(base)); }
 
   Call call_;
 };

@@ -141,13 +141,14 @@ class depot {
     owner.cold.pop_back();
     if (owner.cold.empty()) list_of(owner) = owner.next_with_cold;
     renew_stack_for_valgrind(owner.low_of(index), owner.usable(index));
+    const auto size_class = static_cast<std::uint8_t>(owner.size_class);
     return *::new (owner.stack_at(index)) stack{.next = nullptr,
-                                                .low = owner.low_of(index),
                                                 .occupant = nullptr,
-                                                .owner = &owner,
-                                                .size_class = static_cast<std::uint8_t>(owner.size_class),
-                                                .guarded = owner.guarded,
-                                                .name = {}};
+                                                .name = {},
+                                                .size_class = size_class,
+                                                .kept_in = owner.guarded ? size_class : stack_pool::never_kept,
+                                                .low = owner.low_of(index),
+                                                .owner = &owner};
   }
 
   std::mutex mutex_;
@@ -193,8 +194,8 @@ stack& stack_pool::take_slowly(std::size_t size, bool may_be_unguarded) {
 // Half of a list that is full goes back, the half that was used less recently.
 void stack_pool::give_back_slowly(stack& taken) noexcept {
   taken.next = nullptr;
-  if (!taken.guarded || !keeps_stacks()) return the_depot().give_back(&taken);
-  kept_list<stack>& kept = mine.lists[taken.size_class];
+  if (taken.kept_in == never_kept || !keeps_stacks()) return the_depot().give_back(&taken);
+  kept_list<stack>& kept = mine.lists[taken.kept_in];
   if (kept.room == 0) the_depot().give_back(kept.give_up_half());
   kept.keep(taken);
 }

@@ -13,7 +13,7 @@ void stackful::set_up_thread() noexcept {
   prepare_thread_for_overflows();
 }
 
-stackful::~stackful() {
+void stackful::report_swallowed_unwinding() noexcept {
   if (unwound_by_ != nullptr) unwound_by_->swallowed();
 }
 

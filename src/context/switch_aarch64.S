@@ -102,11 +102,10 @@ SWITCH:
     .size   SWITCH, .-SWITCH
 #endif
 
-/* cordage_stack_root: the outermost frame of a stack. A root_frame lies at its stack pointer:
+/* cordage_stack_root: the outermost frame of a stack, which begins there and calls what it finds in x19 with the message in
+ * x0. A root_frame lies at its stack pointer:
  *
- *    0  argument
- *    8  entry
- *   16  outside: where the pointer is to the context of whoever has entered this stack
+ *    0  outside: where the pointer is to the context of whoever has entered this stack
  *
  * Unwinders go on from here in that context: the canonical frame address is its sp, and pc, x29 and x19 are found in
  * it. It is marked as a signal frame, or gdb would stop where the other stack lies at lower addresses, and unwinders would
@@ -121,16 +120,16 @@ SWITCH:
 ROOT:
     .cfi_startproc
     .cfi_signal_frame
-    /* def_cfa_expression: breg31 (sp) 16, deref, deref, deref */
-    .cfi_escape 0x0f, 5, 0x8f, 16, 0x06, 0x06, 0x06
-    /* expression, x30: breg31 16, deref, deref, plus_uconst 16 */
-    .cfi_escape 0x10, 30, 6, 0x8f, 16, 0x06, 0x06, 0x23, 16
+    /* def_cfa_expression: breg31 (sp) 0, deref, deref, deref */
+    .cfi_escape 0x0f, 5, 0x8f, 0, 0x06, 0x06, 0x06
+    /* expression, x30: breg31 0, deref, deref, plus_uconst 16 */
+    .cfi_escape 0x10, 30, 6, 0x8f, 0, 0x06, 0x06, 0x23, 16
     /* expression, x29 */
-    .cfi_escape 0x10, 29, 6, 0x8f, 16, 0x06, 0x06, 0x23, 8
+    .cfi_escape 0x10, 29, 6, 0x8f, 0, 0x06, 0x06, 0x23, 8
     /* expression, x19 */
-    .cfi_escape 0x10, 19, 6, 0x8f, 16, 0x06, 0x06, 0x23, 24
+    .cfi_escape 0x10, 19, 6, 0x8f, 0, 0x06, 0x06, 0x23, 24
     hint    #34                         /* bti c */
-    ldp     x0, x16, [sp]
+    mov     x16, x19
     /* Not blr: the processor would predict returns by it, and entry never returns. */
     adr     x30, 1f
     br      x16

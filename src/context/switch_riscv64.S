@@ -106,11 +106,10 @@ cordage_switch_opaque:
     .cfi_endproc
     .size   cordage_switch_opaque, .-cordage_switch_opaque
 
-/* cordage_stack_root: the outermost frame of a stack. A root_frame lies at its stack pointer:
+/* cordage_stack_root: the outermost frame of a stack, which begins there and calls what it finds in s1 with the message in
+ * a0. A root_frame lies at its stack pointer:
  *
- *    0  argument
- *    8  entry
- *   16  outside: where the pointer is to the context of whoever has entered this stack
+ *    0  outside: where the pointer is to the context of whoever has entered this stack
  *
  * Unwinders go on from here in that context: the canonical frame address is its sp, and pc, s0 and s1 are found in it. It
  * is marked as a signal frame, or gdb would stop where the other stack lies at lower addresses, and unwinders would
@@ -123,16 +122,15 @@ cordage_switch_opaque:
 cordage_stack_root:
     .cfi_startproc
     .cfi_signal_frame
-    /* def_cfa_expression: breg2 (sp) 16, deref, deref, deref */
-    .cfi_escape 0x0f, 5, 0x72, 16, 0x06, 0x06, 0x06
-    /* expression, ra: breg2 16, deref, deref, plus_uconst 16 */
-    .cfi_escape 0x10, 1, 6, 0x72, 16, 0x06, 0x06, 0x23, 16
+    /* def_cfa_expression: breg2 (sp) 0, deref, deref, deref */
+    .cfi_escape 0x0f, 5, 0x72, 0, 0x06, 0x06, 0x06
+    /* expression, ra: breg2 0, deref, deref, plus_uconst 16 */
+    .cfi_escape 0x10, 1, 6, 0x72, 0, 0x06, 0x06, 0x23, 16
     /* expression, s0 */
-    .cfi_escape 0x10, 8, 6, 0x72, 16, 0x06, 0x06, 0x23, 8
+    .cfi_escape 0x10, 8, 6, 0x72, 0, 0x06, 0x06, 0x23, 8
     /* expression, s1 */
-    .cfi_escape 0x10, 9, 6, 0x72, 16, 0x06, 0x06, 0x23, 24
-    ld      a0, 0(sp)
-    ld      t2, 8(sp)
+    .cfi_escape 0x10, 9, 6, 0x72, 0, 0x06, 0x06, 0x23, 24
+    mv      t2, s1
     /* Not jalr with ra as its link: the processor would predict returns by it, and entry never returns. */
     lla     ra, 1f
     jr      t2

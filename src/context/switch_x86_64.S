@@ -77,13 +77,12 @@ SWITCH:
     .size   SWITCH, .-SWITCH
 #endif
 
-/* cordage_stack_root: the outermost frame of a stack. A root_frame lies at its stack pointer:
+/* cordage_stack_root: the outermost frame of a stack. Nothing ever runs there; it is what the entry would return to, and
+ * where unwinders find a root_frame at the stack pointer:
  *
- *    0  argument
- *    8  entry
- *   16  outside: where the pointer is to the context of whoever has entered this stack
+ *    0  outside: where the pointer is to the context of whoever has entered this stack
  *
- * Unwinders go on from here in that context: the canonical frame address is its sp, and rip, rbp and rbx are found in
+ * They go on from there in that context: the canonical frame address is its sp, and rip, rbp and rbx are found in
  * it. It is marked as a signal frame, or gdb would stop where the other stack lies at lower addresses, and unwinders
  * would look for the caller one byte before its pc. In a suspended stack the way ends here: the pointer is null, or the pc
  * behind it no address.
@@ -97,31 +96,16 @@ SWITCH:
 ROOT:
     .cfi_startproc
     .cfi_signal_frame
-    /* def_cfa_expression: breg7 (rsp) 16, deref, deref, deref */
-    .cfi_escape 0x0f, 5, 0x77, 16, 0x06, 0x06, 0x06
-    /* expression, rip (16): breg7 16, deref, deref, plus_uconst 16 */
-    .cfi_escape 0x10, 16, 6, 0x77, 16, 0x06, 0x06, 0x23, 16
+    /* def_cfa_expression: breg7 (rsp) 0, deref, deref, deref */
+    .cfi_escape 0x0f, 5, 0x77, 0, 0x06, 0x06, 0x06
+    /* expression, rip (16): breg7 0, deref, deref, plus_uconst 16 */
+    .cfi_escape 0x10, 16, 6, 0x77, 0, 0x06, 0x06, 0x23, 16
     /* expression, rbp (6) */
-    .cfi_escape 0x10, 6, 6, 0x77, 16, 0x06, 0x06, 0x23, 8
+    .cfi_escape 0x10, 6, 6, 0x77, 0, 0x06, 0x06, 0x23, 8
     /* expression, rbx (3) */
-    .cfi_escape 0x10, 3, 6, 0x77, 16, 0x06, 0x06, 0x23, 24
-    endbr64
-    movq    (%rsp), %rdi
-    movq    8(%rsp), %rax
-    /* What a call does, but unseen by the prediction of returns: entry never returns, and after a call all the next
-     * returns of the enterer would be mispredicted. */
-    leaq    1f(%rip), %rcx
-    pushq   %rcx
-    .cfi_remember_state
-    .cfi_escape 0x0f, 5, 0x77, 24, 0x06, 0x06, 0x06
-    .cfi_escape 0x10, 16, 6, 0x77, 24, 0x06, 0x06, 0x23, 16
-    .cfi_escape 0x10, 6, 6, 0x77, 24, 0x06, 0x06, 0x23, 8
-    .cfi_escape 0x10, 3, 6, 0x77, 24, 0x06, 0x06, 0x23, 24
-    jmpq    *%rax
-    .cfi_restore_state
+    .cfi_escape 0x10, 3, 6, 0x77, 0, 0x06, 0x06, 0x23, 24
     nop
-1:
-    ud2
+    ud2                                 /* prepare() knows that it begins one byte behind the symbol */
     .cfi_endproc
 #ifndef __APPLE__
     .size   ROOT, .-ROOT

@@ -1,3 +1,5 @@
+#include <memory>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -29,7 +31,7 @@ void* coroutine_base::resume_rarely() {
     throw_exception<status_error>("a coroutine was resumed that is not suspended",
                                   "coroutine is " + std::string(name_of(status())) + ", expected suspended");
   check_thread();
-  void* const yielded = enter(go_on);
+  void* const yielded = enter(go_on(*this));
   if (yielded == nullptr) ended();
   return yielded;
 }
@@ -47,17 +49,17 @@ void* coroutine_base::enter(void* message) noexcept {
   return yielded;
 }
 
-void coroutine_base::go_back() noexcept { last_resumed_ = outer_; }
-
-void coroutine_base::save_exceptions() noexcept {
+void coroutine_base::left_rarely() noexcept {
   exceptions_.leave(saved_exceptions_);
-  mark(at_rest::in_catch);
+  if (exceptions_.any_saved()) mark(at_rest::in_catch);
+  if (outer_ != nullptr) last_resumed_ = outer_;
 }
 
 void coroutine_base::rethrow() {
-  const std::exception_ptr failure = std::exchange(failure_, nullptr);
-  if (unwound_by_other_ != nullptr && unwound_by_other_->under_way()) unwound_by_other_->throw_on();
-  std::rethrow_exception(failure);
+  const failure of_body = std::move(failure_);
+  std::destroy_at(&failure_);
+  if (of_body.of_other != nullptr && of_body.of_other->under_way()) of_body.of_other->throw_on();
+  std::rethrow_exception(of_body.exception);
 }
 
 void coroutine_base::unwind() {
@@ -66,22 +68,14 @@ void coroutine_base::unwind() {
   throw_unwinding();
 }
 
-void coroutine_base::entry(void* self) {
-  auto& coroutine = *static_cast<coroutine_base*>(self);
-  coroutine.sanitizer_.after_enter(coroutine.sanitizer_);
-  const auto keep = [&](std::exception_ptr exception) { coroutine.failure_ = std::move(exception); };
-  catching_special<stack_unwind>([&] { coroutine.body(); },
-                                 [&](stack_unwind& unwound) {
-                                   // One of a fiber goes on through the coroutines on it.
-                                   if (unwound.arrives_at(coroutine)) return;
-                                   coroutine.unwound_by_other_ = &unwound;
-                                   keep(std::current_exception());
-                                 },
-                                 keep);
-  coroutine.finished_ = true;
-  coroutine.sanitizer_.before_last_leave();
-  switch_context(coroutine.self_, coroutine.resumer_, nullptr);
-  fatal("a coroutine was entered after its end");
+void coroutine_base::unwound(stack_unwind& by) noexcept {
+  // One of a fiber goes on through the coroutines on it.
+  if (!by.arrives_at(*this)) fail(std::current_exception(), &by);
+}
+
+void coroutine_base::fail(std::exception_ptr exception, stack_unwind* of_other) noexcept {
+  ::new (&failure_) failure{std::move(exception), of_other};
+  self_.pc = nullptr;
 }
 
 // Without exceptions the destructors of what lies on its stack would silently not run.
@@ -94,7 +88,10 @@ void coroutine_base::end() noexcept {
   expects(!runs(), "a coroutine was destroyed while it was running or had resumed another one");
   check_thread();
   if constexpr (!config::exceptions) cannot_be_unwound();
-  enter(this);  // comes back at its end: while it is unwound it does not yield
+  // Comes back at its end: while it is unwound it does not yield.
+  enter(nullptr);
+  if (failed()) std::destroy_at(&failure_);
+  report_swallowed_unwinding();
 }
 
 }  // namespace cordage::detail

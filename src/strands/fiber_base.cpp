@@ -4,12 +4,13 @@
 namespace cordage::detail {
 
 fiber_base::fiber_base(stack& on_stack, void* frames_top, std::string_view name) noexcept
-    : stackful(stackful_kind::fiber, on_stack, frames_top, name, entry, this) {
+    : stackful(stackful_kind::fiber, on_stack, frames_top, name, entry, nullptr) {
   run = begin;
 }
 
 fiber_base::~fiber_base() {
   expects(!begun_ || finished_, "a fiber was destroyed while it was suspended; await it, or stop its strand first");
+  report_swallowed_unwinding();
   if (begun_) sanitizer_.end();
 }
 
@@ -36,6 +37,7 @@ CORDAGE_ALWAYS_INLINE void fiber_base::left() noexcept {
 // The first time.
 void fiber_base::begin(resumable& node) {
   auto& fiber = static_cast<fiber_base&>(node);
+  fiber.begun_ = true;
   fiber.stackful::begin();
   fiber.run = switch_in;
   switch_in(fiber);
@@ -75,16 +77,15 @@ void fiber_base::stop_in_wait(wait& w) noexcept {
   switch_in(fiber);
 }
 
-void fiber_base::entry(void* self) {
+void fiber_base::entry(void*) {
   static constexpr wait_type finished{nullptr, nullptr, finish, "nothing"};
-  auto& fiber = *static_cast<fiber_base*>(self);
+  fiber_base& fiber = *current_;
   fiber.sanitizer_.after_enter(fiber.sanitizer_);
   fiber.body();
   fiber.finished_ = true;
   fiber.type = &finished;
   fiber.sanitizer_.before_last_leave();
-  switch_context(fiber.self_, *fiber.outside_, nullptr);
-  fatal("a fiber was entered after its end");
+  leave_for_good(*fiber.outside_, nullptr);
 }
 
 void fiber_base::take_turn() noexcept {

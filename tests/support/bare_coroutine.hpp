@@ -28,24 +28,24 @@ struct bare_coroutine {
     const auto top = reinterpret_cast<std::uintptr_t>(memory.get() + stack_bytes) & ~std::uintptr_t{63};
     sanitizer.begin(memory.get(), stack_bytes - 64);
     cordage::detail::announce_stack_to_valgrind(memory.get(), stack_bytes);
-    prepare(self, reinterpret_cast<void*>(top), {.argument = this, .entry = entry, .outside = &to_outside});
+    prepare(self, reinterpret_cast<void*>(top), entry, {.outside = &to_outside});
   }
   bare_coroutine(const bare_coroutine&) = delete;
   bare_coroutine& operator=(const bare_coroutine&) = delete;
   ~bare_coroutine() { sanitizer.end(); }
 
-  static void entry(void* argument) {
-    auto& b = *static_cast<bare_coroutine*>(argument);
+  static void entry(void* message) {
+    auto& b = *static_cast<bare_coroutine*>(message);
     b.sanitizer.after_enter(b.sanitizer);
     b.body(b);
     b.done = true;
     b.sanitizer.before_last_leave();
-    switch_context(b.self, b.outside, nullptr);
+    leave_for_good(b.outside, nullptr);
   }
 
   CORDAGE_ALWAYS_INLINE void resume() {
     sanitizer.before_enter(sanitizer);
-    switch_context(outside, self, nullptr);
+    switch_context(outside, self, this);
     sanitizer.after_leave();
   }
   CORDAGE_ALWAYS_INLINE void yield() {
@@ -55,7 +55,7 @@ struct bare_coroutine {
   }
   [[gnu::noinline]] void resume_opaquely() {
     sanitizer.before_enter(sanitizer);
-    cordage_switch_opaque(nullptr, &outside, &self);
+    cordage_switch_opaque(this, &outside, &self);
     sanitizer.after_leave();
   }
   [[gnu::noinline]] void yield_opaquely() {

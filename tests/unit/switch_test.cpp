@@ -124,8 +124,8 @@ TEST(switch_context, carries_a_message_each_way) {
     machine_context self, outside;
     machine_context* to_outside = &outside;
     std::unique_ptr<std::byte[]> memory{new std::byte[bare::stack_bytes]};
-    static void entry(void* argument) {
-      auto& e = *static_cast<echo*>(argument);
+    static void entry(void* first_message) {
+      auto& e = *static_cast<echo*>(first_message);
       for (char* message = nullptr;;) {
         message = static_cast<char*>(switch_context(e.self, e.outside, message));
         message = static_cast<char*>(cordage_switch_opaque(message + 1, &e.self, &e.outside)) + 1;
@@ -134,9 +134,9 @@ TEST(switch_context, carries_a_message_each_way) {
   } e;
   if (cordage::config::sanitized) GTEST_SKIP() << "this one tells no sanitizer about its stack";
   const auto top = reinterpret_cast<std::uintptr_t>(e.memory.get() + bare::stack_bytes) & ~std::uintptr_t{63};
-  prepare(e.self, reinterpret_cast<void*>(top), {.argument = &e, .entry = echo::entry, .outside = &e.to_outside});
+  prepare(e.self, reinterpret_cast<void*>(top), echo::entry, {.outside = &e.to_outside});
   char words[100];
-  EXPECT_EQ(switch_context(e.outside, e.self, nullptr), nullptr);
+  EXPECT_EQ(switch_context(e.outside, e.self, &e), nullptr);
   for (int i = 0; i < 50; ++i) EXPECT_EQ(switch_context(e.outside, e.self, words + i), words + i + 1);
   for (int i = 0; i < 50; ++i) EXPECT_EQ(cordage_switch_opaque(words + i, &e.outside, &e.self), words + i + 1);
 }

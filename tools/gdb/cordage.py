@@ -23,6 +23,7 @@ OWN_NAMES = ("cordage::", "_ZN7cordage", "_ZZN7cordage", "non-virtual thunk to c
 COMBINATORS = ("when_all", "when_any", "with_timeout", "with_stop")
 INNER_OPERATION = ("cordage::detail::inner_operation<", "_ZN7cordage6detail15inner_operationI")
 NO_CODE = 15  # smaller addresses are marks; see coroutine_base::at_rest
+NOT_BEGUN, DEAD = 1, 3  # two of them
 OWN_FILES = r"/include/cordage/|/src/(context|strands|sync|runtime|io|net)/[a-z_0-9]+\.cpp$"
 STANDARD_NAMES = ("std::", "_ZSt", "_ZNSt")
 
@@ -193,16 +194,26 @@ class Stackful:
         outside = self.control["outside_"]
         return bool(outside) and int(outside["pc"]) > NO_CODE
 
+    def begun(self):
+        if self.kind == "fiber":
+            return bool(self.whole["begun_"])
+        return int(self.whole["resumer_"]["pc"]) != NOT_BEGUN
+
+    def ended(self):
+        if self.kind == "fiber":
+            return bool(self.whole["finished_"])
+        return int(self.whole["resumer_"]["pc"]) == DEAD
+
     def suspended(self):
-        return bool(self.control["begun_"]) and not bool(self.control["finished_"]) and not self.entered()
+        return self.begun() and not self.ended() and not self.entered()
 
     def contains(self, address):
         return int(self.stack["low"]) <= address < self.stack.address
 
     def state(self, world):
-        if not bool(self.control["begun_"]):
+        if not self.begun():
             return "not begun"
-        if bool(self.control["finished_"]):
+        if self.ended():
             return "ended"
         if self.kind == "fiber":
             return "running" if self.entered() else "waits for " + self.whole["type"]["waits_for"].string()

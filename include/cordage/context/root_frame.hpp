@@ -1,4 +1,4 @@
-// The outermost frame of a stack, that of cordage_stack_root (src/context/switch_*.S), which calls entry(argument).
+// The outermost frame of a stack, that of cordage_stack_root (src/context/switch_*.S).
 #pragma once
 
 extern "C" void cordage_stack_root();
@@ -7,9 +7,8 @@ namespace cordage::detail {
 
 struct machine_context;
 
+// What lies at the stack pointer there.
 struct root_frame {
-  void* argument;
-  void (*entry)(void* argument);
   // Through this a debugger, or backtrace(), finds the way from the stack to whoever has entered it: the context of the
   // enterer while the stack runs; while it is suspended null, or a context whose pc is no address.
   machine_context** outside;

@@ -15,6 +15,7 @@
 #include <cordage/base/config.hpp>
 #include <cordage/base/kept_list.hpp>
 #include <cordage/base/short_name.hpp>
+#include <cordage/stack_options.hpp>
 
 namespace cordage::detail {
 
@@ -25,12 +26,12 @@ struct slab;
 // the handler of a fault, finds this too. What runs on the stack begins right below.
 struct alignas(64) stack {
   stack* next;         // in the list of free ones that it is in
-  std::byte* low;      // the lowest usable byte, just above the guard
   stackful* occupant;  // null while it is free
-  slab* owner;
+  short_name name;     // of the occupant
   std::uint8_t size_class;
-  bool guarded;
-  short_name name;  // of the occupant
+  std::uint8_t kept_in;  // its size class, if threads may keep it; without a guard they do not
+  std::byte* low;  // the lowest usable byte, just above the guard
+  slab* owner;
 
   std::byte* top() noexcept { return reinterpret_cast<std::byte*>(this); }
   std::size_t size() noexcept { return static_cast<std::size_t>(top() - low); }
@@ -43,6 +44,7 @@ class stack_pool {
  public:
   static constexpr std::size_t smallest_size = 16 * 1024;
   static constexpr std::uint32_t size_classes = 17;  // powers of two
+  static constexpr std::uint8_t never_kept = size_classes;
   static constexpr std::size_t largest_size = smallest_size << (size_classes - 1);  // 1 GiB
 
   // A stack of at least `size` bytes less one page of colouring and control data, rounded up to a power of two. Throws
@@ -93,7 +95,9 @@ inline stack& stack_pool::take(std::size_t size, bool may_be_unguarded) {
 
 inline void stack_pool::give_back(stack& taken) noexcept {
   taken.occupant = nullptr;
-  if (!taken.guarded || !mine.lists[taken.size_class].keep(taken)) [[unlikely]] give_back_slowly(taken);
+  // The list of the usual size is known without a look at the stack: who takes this one next does not wait for that.
+  constexpr std::uint32_t usual = class_of(stack_options{}.stack_size);
+  if (taken.kept_in != usual || !mine.lists[usual].keep(taken)) [[unlikely]] give_back_slowly(taken);
 }
 
 }  // namespace cordage::detail

@@ -42,27 +42,25 @@ class stackful {
   // As given in its options, cut to what fits; "unnamed" without one.
   std::string_view name() const noexcept { return stack_->name.view(); }
   stack& its_stack() const noexcept { return *stack_; }
-  bool begun() const noexcept { return begun_; }
   // Where it goes on when it is entered; while it does not run.
   const void* goes_on_at() const noexcept { return self_.pc; }
 
  protected:
-  // `entry` is called with `argument` on the stack, and never returns.
+  // `entry` is called on the stack with the first message, and never returns.
   stackful(stackful_kind kind, stack& on, void* frames_top, std::string_view name, void (*entry)(void*),
-           void* argument) noexcept
-      : kind_(kind), stack_(&on) {
+           machine_context* outside) noexcept
+      : outside_(outside), kind_(kind), stack_(&on) {
+    prepare(self_, frames_top, entry, {.outside = &outside_});
     on.occupant = this;
     on.name.length = 0;
     if (!name.empty()) [[unlikely]] on.set_name(name);
-    prepare(self_, frames_top, {.argument = argument, .entry = entry, .outside = &outside_});
   }
   stackful(const stackful&) = delete;
   stackful& operator=(const stackful&) = delete;
-  ~stackful();
+  ~stackful() = default;
 
   // Before it is first entered, on the thread where it will stay.
   CORDAGE_ALWAYS_INLINE void begin() noexcept {
-    begun_ = true;
     if (!exceptions_.attach_if_known()) [[unlikely]] set_up_thread();
     sanitizer_.begin(stack_->low, stack_->size());
   }
@@ -78,19 +76,20 @@ class stackful {
 
   [[noreturn]] void cannot_be_unwound_from_here() const noexcept;
 
+  // At the end, where it may have been unwound: complains if what unwound it has not arrived.
+  void report_swallowed_unwinding() noexcept;
+
   static sanitizer_fiber& sanitizer_of(stackful& other) noexcept { return other.sanitizer_; }
 
   // What a switch touches comes first.
-  machine_context* outside_ = nullptr;  // where it goes when it leaves: its enterer's; for unwinders, see root_frame
   machine_context self_;
-  exception_state exceptions_;
+  machine_context* outside_;  // where it goes when it leaves: its enterer's; for unwinders, see root_frame
+  [[no_unique_address]] exception_state exceptions_;
   const stackful_kind kind_;
-  bool begun_ = false;
-  bool finished_ = false;
-  exception_state::globals saved_exceptions_;
-  stack_unwind* unwound_by_ = nullptr;  // what unwinds it, while that is under way
-  void (*unwinding_over_)(stackful&) noexcept;  // told when it no longer is; set by who begins it
+  void (*unwinding_over_)(stackful&) noexcept;  // told when it is over; set by who begins it
+  stack_unwind* unwound_by_ = nullptr;          // what unwinds it, while that is under way
   stack* const stack_;
+  exception_state::globals saved_exceptions_;
   [[no_unique_address]] sanitizer_fiber sanitizer_;
 };
 
@@ -138,15 +137,19 @@ class stack_unwind {
   stack_unwind* const outer_;  // what was unwinding it already: this one was thrown by a wait in a destructor, and ends there
 };
 
+// How much of a stack an object at its top takes, in whole lines.
+template <class T>
+inline constexpr std::size_t bytes_on_stack = (sizeof(T) + alignof(stack) - 1) / alignof(stack) * alignof(stack);
+
 // Makes an object at the top of a fresh stack, which its constructor is given, and the top of what remains.
 template <class T, class... Args>
 T* make_on_stack(const stack_options& options, Args&&... args) {
   stack& taken = stack_pool::take(options.stack_size, options.allow_unguarded);
-  constexpr std::size_t alignment = alignof(T) > 64 ? alignof(T) : 64;
-  auto place = reinterpret_cast<std::uintptr_t>(taken.top()) - sizeof(T);
-  place -= place % alignment;
-  // What remains has to be worth calling a stack.
-  if (place < reinterpret_cast<std::uintptr_t>(taken.low) + taken.size() / 4) [[unlikely]] {
+  auto place = reinterpret_cast<std::uintptr_t>(taken.top()) - bytes_on_stack<T>;
+  if constexpr (alignof(T) > alignof(stack)) place -= place % alignof(T);
+  // What remains has to be worth calling a stack, as it is of every stack where the object is small.
+  if (bytes_on_stack<T> + alignof(T) > stack_pool::smallest_size / 2 &&
+      place < reinterpret_cast<std::uintptr_t>(taken.low) + taken.size() / 4) [[unlikely]] {
     stack_pool::give_back(taken);
     throw_exception<std::length_error>("a fiber's arguments do not fit on its stack",
                                        "cordage: a fiber's function and arguments take most of its stack; pass large "
@@ -166,7 +169,11 @@ T* make_on_stack(const stack_options& options, Args&&... args) {
 // The reverse. Not on that stack.
 template <class T>
 void destroy_on_stack(T* made) noexcept {
-  stack& taken = made->its_stack();
+  // Where the stack is follows from where the object is, mostly: the next one that takes this stack from the pool does not wait
+  // for what was written into the object.
+  stack& taken = alignof(T) > alignof(stack)
+                     ? made->its_stack()
+                     : *reinterpret_cast<stack*>(reinterpret_cast<std::byte*>(made) + bytes_on_stack<T>);
   made->~T();
   stack_pool::give_back(taken);
 }

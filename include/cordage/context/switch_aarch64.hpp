@@ -25,11 +25,10 @@ struct machine_context {
   void* x19;  // clang may use it as a base pointer and then does not save it for a clobber
 };
 
-// `top` is a multiple of 16, as the stack pointer has to be.
-inline void prepare(machine_context& context, void* top, const root_frame& root) noexcept {
-  auto* const frame = static_cast<void**>(top) - 4;
-  ::new (frame) root_frame(root);
-  context = {frame, nullptr, reinterpret_cast<void*>(&cordage_stack_root), nullptr};
+// `top` is a multiple of 16, as the stack pointer has to be. The root finds whom it calls in x19.
+inline void prepare(machine_context& context, void* top, void (*entry)(void*), const root_frame& root) noexcept {
+  void* const frame = ::new (static_cast<void**>(top) - 2) root_frame(root);
+  context = {frame, nullptr, reinterpret_cast<void*>(&cordage_stack_root), reinterpret_cast<void*>(entry)};
 }
 
 CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_context& to, void* message) noexcept {
@@ -54,6 +53,20 @@ CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_contex
         "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31" CORDAGE_SVE_CLOBBERS,
         "memory", "cc");
   return m;
+}
+
+[[noreturn]] CORDAGE_ALWAYS_INLINE void leave_for_good(machine_context& to, void* message) noexcept {
+  register void* m asm("x0") = message;
+  register machine_context* t asm("x2") = &to;
+  asm volatile(
+      "ldp x17, x29, [x2]\n\t"
+      "ldp x16, x19, [x2, #16]\n\t"
+      "mov sp, x17\n\t"
+      "br x16"
+      :
+      : "r"(m), "r"(t)
+      : "memory");
+  __builtin_unreachable();
 }
 
 }  // namespace cordage::detail

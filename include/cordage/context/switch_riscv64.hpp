@@ -25,11 +25,10 @@ struct machine_context {
   void* s1;  // clang may use it as a base pointer and then does not save it for a clobber
 };
 
-// `top` is a multiple of 16, as the stack pointer has to be.
-inline void prepare(machine_context& context, void* top, const root_frame& root) noexcept {
-  auto* const frame = static_cast<void**>(top) - 4;
-  ::new (frame) root_frame(root);
-  context = {frame, nullptr, reinterpret_cast<void*>(&cordage_stack_root), nullptr};
+// `top` is a multiple of 16, as the stack pointer has to be. The root finds whom it calls in s1.
+inline void prepare(machine_context& context, void* top, void (*entry)(void*), const root_frame& root) noexcept {
+  void* const frame = ::new (static_cast<void**>(top) - 2) root_frame(root);
+  context = {frame, nullptr, reinterpret_cast<void*>(&cordage_stack_root), reinterpret_cast<void*>(entry)};
 }
 
 CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_context& to, void* message) noexcept {
@@ -55,6 +54,21 @@ CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_contex
         "ft11", "fa0", "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7", "fs0", "fs1", "fs2", "fs3", "fs4", "fs5", "fs6",
         "fs7", "fs8", "fs9", "fs10", "fs11" CORDAGE_RVV_CLOBBERS, "memory");
   return m;
+}
+
+[[noreturn]] CORDAGE_ALWAYS_INLINE void leave_for_good(machine_context& to, void* message) noexcept {
+  register void* m asm("a0") = message;
+  register machine_context* t asm("a2") = &to;
+  asm volatile(
+      "ld t2, 16(a2)\n\t"
+      "ld sp, 0(a2)\n\t"
+      "ld s0, 8(a2)\n\t"
+      "ld s1, 24(a2)\n\t"
+      "jr t2"
+      :
+      : "r"(m), "r"(t)
+      : "memory");
+  __builtin_unreachable();
 }
 
 }  // namespace cordage::detail

@@ -16,11 +16,18 @@ struct machine_context {
   void* bx;  // clang may use rbx as a base pointer and then refuses it as a clobber
 };
 
-// `top` is a multiple of 16, and so is the stack pointer where the root frame calls.
-inline void prepare(machine_context& context, void* top, const root_frame& root) noexcept {
-  auto* const frame = static_cast<void**>(top) - 4;
-  ::new (frame) root_frame(root);
-  context = {frame, nullptr, reinterpret_cast<void*>(&cordage_stack_root), nullptr};
+// `top` is a multiple of 16, and so is the stack pointer in the root frame. The entry begins as if called from there. Its rbx
+// is nobody's.
+inline void prepare(machine_context& context, void* top, void (*entry)(void*), const root_frame& root) noexcept {
+  struct call {
+    const void* return_address;
+    root_frame caller;
+  };
+  // Unwinders look for the caller one byte before the address to which is returned.
+  const void* const in_root = reinterpret_cast<const char*>(&cordage_stack_root) + 1;
+  context.sp = ::new (static_cast<void**>(top) - 3) call{in_root, root};
+  context.fp = nullptr;
+  context.pc = reinterpret_cast<void*>(entry);
 }
 
 CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_context& to, void* message) noexcept {
@@ -46,6 +53,18 @@ CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_contex
         "xmm15" CORDAGE_AVX512_CLOBBERS, "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "memory",
         "cc");
   return message;
+}
+
+[[noreturn]] CORDAGE_ALWAYS_INLINE void leave_for_good(machine_context& to, void* message) noexcept {
+  asm volatile(
+      "mov (%%rdx), %%rsp\n\t"
+      "mov 8(%%rdx), %%rbp\n\t"
+      "mov 24(%%rdx), %%rbx\n\t"
+      "jmp *16(%%rdx)"
+      :
+      : "D"(message), "d"(&to)
+      : "memory");
+  __builtin_unreachable();
 }
 
 }  // namespace cordage::detail

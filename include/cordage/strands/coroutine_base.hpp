@@ -1,10 +1,11 @@
-// The control block of a stackful coroutine, whatever it yields, and the way on and off its stack.
+// The control block of a stackful coroutine, whatever it yields and whatever it calls, and the way on and off its stack.
 #pragma once
 
 #include <exception>
 #include <utility>
 
 #include <cordage/base/config.hpp>
+#include <cordage/base/exceptions.hpp>
 #include <cordage/base/fatal.hpp>
 #include <cordage/context/stackful.hpp>
 
@@ -23,14 +24,8 @@ inline constexpr char type_tag = 0;
 
 class coroutine_base : public stackful {
  public:
-  coroutine_base(stack& on_stack, void* frames_top, std::string_view name, const void* yields) noexcept
-      : stackful(stackful_kind::coroutine, on_stack, frames_top, name, entry, this), yields_(yields) {
-    outside_ = &resumer_;
-    mark(at_rest::not_begun);
-  }
   coroutine_base(const coroutine_base&) = delete;
   coroutine_base& operator=(const coroutine_base&) = delete;
-  virtual ~coroutine_base() = default;
 
   // The innermost coroutine that runs on this thread, null outside of any.
   static coroutine_base* current() noexcept {
@@ -60,14 +55,16 @@ class coroutine_base : public stackful {
   // nearly always, addresses are computed from it, which is known early, and not from `this`, for which the resumer's
   // code has to load its stack pointer first: 24 cycles instead of 28 for each node of a recursive walk.
   CORDAGE_ALWAYS_INLINE void* resume() {
+    coroutine_base* last = last_resumed_;
     if (resumer_.pc != nullptr) [[unlikely]] {
       if (!is(at_rest::not_begun)) return resume_rarely();
       begin();
-    }
-    coroutine_base* last = last_resumed_;
-    // The compiler must not see that they are equal. Where they are, this is the coroutine's thread; only there, and once
-    // that is checked, are its exceptions looked at.
-    if (computed_here(last) != this) [[unlikely]] {
+      if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
+      become_current();
+      last = this;
+    } else if (computed_here(last) != this) [[unlikely]] {
+      // The compiler must not see that they are equal. Where they are, this is the coroutine's thread; only there, and once
+      // that is checked, are its exceptions looked at.
       check_thread();
       if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
       become_current();
@@ -77,7 +74,7 @@ class coroutine_base : public stackful {
     }
     coroutine_base& self = *computed_here(last);
     self.sanitizer_.before_enter(self.sanitizer_);
-    void* const yielded = switch_context(self.resumer_, self.self_, go_on);
+    void* const yielded = switch_context(self.resumer_, self.self_, go_on(self));
     return computed_here(this)->left(yielded);
   }
 
@@ -86,7 +83,7 @@ class coroutine_base : public stackful {
     sanitizer_.before_leave(sanitizer_);
     const void* const message = switch_context(self_, resumer_, value);
     sanitizer_.after_enter(sanitizer_);
-    if (message != go_on) [[unlikely]] unwind();
+    if (message == nullptr) [[unlikely]] unwind();
   }
 
   // Whether it may yield this type now: it runs and is not being unwound.
@@ -102,16 +99,42 @@ class coroutine_base : public stackful {
 
   // Unwinds its stack if it is suspended there, then gives the stack back.
   void end_and_destroy() noexcept {
-    if (!is(at_rest::dead) && !is(at_rest::not_begun)) [[unlikely]] end();
-    if (begun_) sanitizer_.end();
-    destroy();
+    if (!is(at_rest::not_begun)) {
+      if (!is(at_rest::dead)) [[unlikely]] end();
+      sanitizer_.end();
+    }
+    destroy_(*this);
   }
 
  protected:
-  virtual void body() = 0;
-  virtual void destroy() noexcept = 0;
+  // `entry` is what runs on its stack, and gets its coroutine_base. `destroy` destroys what is derived from this, and gives
+  // the stack back.
+  coroutine_base(stack& on_stack, void* frames_top, std::string_view name, const void* yields, void (*entry)(void*),
+                 void (*destroy)(coroutine_base&) noexcept) noexcept
+      : stackful(stackful_kind::coroutine, on_stack, frames_top, name, entry, &resumer_),
+        yields_(yields),
+        destroy_(destroy) {
+    mark(at_rest::not_begun);
+  }
+  ~coroutine_base() {}
+
+  // For entry: the beginning, the body and the end.
+  template <class Body>
+  [[noreturn]] CORDAGE_ALWAYS_INLINE void run(Body&& body) {
+    sanitizer_.after_enter(sanitizer_);
+    catching_special<stack_unwind>(
+        body, [this](stack_unwind& by) { unwound(by); },
+        [this](std::exception_ptr exception) { fail(std::move(exception), nullptr); });
+    sanitizer_.before_last_leave();
+    leave_for_good(resumer_, nullptr);
+  }
 
  private:
+  struct failure {
+    std::exception_ptr exception;
+    stack_unwind* of_other;  // what that points to, where it unwinds the stack on which the coroutine was resumed
+  };
+
   // While it does not run, the pc of resumer_ is one of these; resume() simply goes there where it is at a yield, outside
   // of catch blocks.
   enum class at_rest : std::uintptr_t { at_yield, not_begun, in_catch, dead };
@@ -119,10 +142,8 @@ class coroutine_base : public stackful {
   bool is(at_rest how) const noexcept { return reinterpret_cast<std::uintptr_t>(resumer_.pc) == static_cast<std::uintptr_t>(how); }
   void mark(at_rest how) noexcept { resumer_.pc = reinterpret_cast<void*>(how); }
 
-  // What a resumer tells; anything else tells to unwind.
-  static constexpr void* go_on = nullptr;
-
-  static void entry(void* self);
+  // What a resumer tells; null tells to unwind. The entry gets it first.
+  static void* go_on(coroutine_base& self) noexcept { return &self; }
 
   bool runs() const noexcept {
     return reinterpret_cast<std::uintptr_t>(resumer_.pc) > static_cast<std::uintptr_t>(at_rest::dead);
@@ -140,25 +161,30 @@ class coroutine_base : public stackful {
 
   CORDAGE_ALWAYS_INLINE void* left(void* yielded) {
     sanitizer_.after_leave();
+    if (yielded == nullptr) [[unlikely]] {
+      ended();
+      return nullptr;
+    }
     mark(at_rest::at_yield);
-    if (exceptions_.any_now()) [[unlikely]] save_exceptions();
-    if (outer_ != nullptr) [[unlikely]] go_back();
-    if (yielded == nullptr) [[unlikely]] ended();
+    if (exceptions_.any_now() | (outer_ != nullptr)) [[unlikely]] left_rarely();
     return yielded;
   }
 
-  // To the coroutine that has resumed this one. Out of line, which makes the round trip of all others a cycle shorter.
-  CORDAGE_RARELY_CALLED void go_back() noexcept;
-
   void ended() {
     mark(at_rest::dead);
-    if (last_resumed_ == this) last_resumed_ = nullptr;
-    if (failure_ != nullptr) [[unlikely]] rethrow();
+    last_resumed_ = outer_;
+    if (failed()) [[unlikely]] rethrow();
   }
+  // Whether it has ended by an exception, which nobody has yet. It goes on nowhere then.
+  bool failed() const noexcept { return self_.pc == nullptr; }
 
   // Whenever somebody is in a catch block.
   CORDAGE_RARELY_THROWS void* resume_rarely();
-  CORDAGE_RARELY_CALLED void save_exceptions() noexcept;
+  // The coroutine is, or is back in the one that has resumed it.
+  CORDAGE_RARELY_CALLED void left_rarely() noexcept;
+  // How the body may end.
+  CORDAGE_RARELY_THROWS void unwound(stack_unwind& by) noexcept;
+  CORDAGE_RARELY_THROWS void fail(std::exception_ptr exception, stack_unwind* of_other) noexcept;
   [[noreturn]] CORDAGE_RARELY_THROWS void rethrow();
   void* enter(void* message) noexcept;
   // Throws. Not declared noreturn: with such an exit in a recursive function that yields, clang saves all registers
@@ -167,11 +193,13 @@ class coroutine_base : public stackful {
   CORDAGE_RARELY_CALLED void end() noexcept;
   [[noreturn]] void cannot_be_unwound() const noexcept;
 
-  machine_context resumer_;    // where it goes when it leaves; see at_rest
-  coroutine_base* outer_;      // the coroutine that has resumed this one; where last_resumed_ is this one there is none
-  const void* yields_;         // the tag of the type; null while it is being unwound
-  std::exception_ptr failure_;
-  stack_unwind* unwound_by_other_ = nullptr;  // what failure_ points to, where that unwinds the stack on which it lies
+  const void* yields_;  // the tag of the type; null while it is being unwound
+  void (*const destroy_)(coroutine_base&) noexcept;
+  union {
+    failure failure_;  // see failed()
+  };
+  machine_context resumer_;  // where it goes when it leaves; see at_rest
+  coroutine_base* outer_;    // the coroutine that has resumed this one; where last_resumed_ is this one there is none
 
   static constinit inline thread_local coroutine_base* last_resumed_ = nullptr;
 };

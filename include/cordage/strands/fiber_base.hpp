@@ -36,6 +36,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   static fiber_base* current() noexcept { return current_; }
 
   strand& its_strand() const noexcept { return *on; }
+  bool begun() const noexcept { return begun_; }
   bool being_unwound() const noexcept { return unwound_by_ != nullptr; }
 
   // For whoever looks. Who waits for it, where it is no strand of its own.
@@ -136,6 +137,8 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   }
   sanitizer_fiber& inner_sanitizer() noexcept { return coroutine != nullptr ? sanitizer_of(*coroutine) : sanitizer_; }
 
+  bool begun_ = false;
+  bool finished_ = false;
   bool stopped_ = false;  // the wait ended by a stop; set before the fiber is entered
   stop_shield unwinding_;  // what waits in destructors are shielded by
 
