@@ -81,7 +81,8 @@ class stackful {
 
   static sanitizer_fiber& sanitizer_of(stackful& other) noexcept { return other.sanitizer_; }
 
-  // What a switch touches comes first.
+  // What a switch touches comes first, and what a creation writes stands together: processors take two stores at once where
+  // those are neighbours.
   machine_context self_;
   machine_context* outside_;  // where it goes when it leaves: its enterer's; for unwinders, see root_frame
   [[no_unique_address]] exception_state exceptions_;
