@@ -191,8 +191,10 @@ stack& stack_pool::take_slowly(std::size_t size, bool may_be_unguarded) {
   return the_depot().take(class_of(size), may_be_unguarded);
 }
 
-// Half of a list that is full goes back, the half that was used less recently.
+// Of a size that is not the usual one, or where nothing more is kept: then half of a list goes back, the half that was used
+// less recently.
 void stack_pool::give_back_slowly(stack& taken) noexcept {
+  if (taken.kept_in != never_kept && mine.lists[taken.kept_in].keep(taken)) return;
   taken.next = nullptr;
   if (taken.kept_in == never_kept || !keeps_stacks()) return the_depot().give_back(&taken);
   kept_list<stack>& kept = mine.lists[taken.kept_in];

@@ -20,6 +20,9 @@
 #include <gtest/gtest.h>
 
 #include <cordage/base/config.hpp>
+#include <cordage/coroutine.hpp>
+#include <cordage/fiber.hpp>
+#include <cordage/runtime.hpp>
 #include <cordage/stack_options.hpp>
 
 #include "death_tests.hpp"
@@ -187,6 +190,46 @@ TEST(stack_death, at_the_limit_of_mappings_is_an_error_that_says_what_to_do_or_g
   ::setenv("CORDAGE_STACK_GUARD", "mprotect", 1);
   EXPECT_EXIT(reach_the_limit(), testing::ExitedWithCode(0), "said 1, guarded 0");
   ::unsetenv("CORDAGE_STACK_GUARD");
+}
+
+// What runs on a stack lies at its top with its function, and gives the stack back from there.
+TEST(stack, has_functions_at_its_top_of_any_alignment_and_of_half_its_size) {
+  struct alignas(256) wide {
+    std::uint64_t value;
+  };
+  struct large {
+    char bytes[9 * 1024];
+  };
+  for (std::uint64_t i = 0; i < 3; ++i) {  // each time on the same stacks
+    std::uintptr_t misplaced = 0;
+    std::uint64_t sum = 0;
+    const wide aligned{i};
+    auto by_value = [&misplaced, &sum, aligned] {
+      auto at = reinterpret_cast<std::uintptr_t>(&aligned);
+      asm("" : "+r"(at));
+      misplaced += at % alignof(wide);
+      sum += aligned.value;
+    };
+    std::vector<cordage::coroutine<void>> on_all_colours;
+    for (int c = 0; c < 48; ++c) on_all_colours.emplace_back(by_value);
+    for (auto& each : on_all_colours) EXPECT_FALSE(each.resume());
+    cordage::run(cordage::fiber{by_value});
+    EXPECT_EQ(misplaced, 0u);
+    EXPECT_EQ(sum, 49 * i);
+
+    large much{};
+    much.bytes[0] = much.bytes[sizeof(much) - 1] = 3;
+    int ends = 0;
+    cordage::coroutine<void> of_half{cordage::stack_options{.stack_size = 16 * 1024},
+                                     [&ends](const large& it) { ends = it.bytes[0] + it.bytes[sizeof(it) - 1]; }, much};
+    EXPECT_FALSE(of_half.resume());
+    EXPECT_EQ(ends, 6);
+  }
+  for (const std::size_t size : {default_stack_size, std::size_t{16 * 1024}}) {
+    const auto kept = take(48, size);
+    for (const stack* each : kept) EXPECT_NE(each->owner, nullptr) << "what was kept is no stack";
+    for (stack* each : kept) stack_pool::give_back(*each);
+  }
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ inline void prepare(machine_context& context, void* top, void (*entry)(void*), c
     const void* return_address;
     root_frame caller;
   };
-  // Unwinders look for the caller one byte before the address to which is returned.
+  // Unwinders look for the caller one byte before the address to which is returned. In a program that links the library as a
+  // shared one and is no position-independent executable, this may be the address of a stub, where they end.
   const void* const in_root = reinterpret_cast<const char*>(&cordage_stack_root) + 1;
   context.sp = ::new (static_cast<void**>(top) - 3) call{in_root, root};
   context.fp = nullptr;

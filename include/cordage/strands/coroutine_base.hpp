@@ -175,7 +175,8 @@ class coroutine_base : public stackful {
     last_resumed_ = outer_;
     if (failed()) [[unlikely]] rethrow();
   }
-  // Whether it has ended by an exception, which nobody has yet. It goes on nowhere then.
+  // Whether it has ended by an exception; it goes on nowhere then. Asked once, when it has left for the last time: whoever asks
+  // takes the exception.
   bool failed() const noexcept { return self_.pc == nullptr; }
 
   // Whenever somebody is in a catch block.
