@@ -49,7 +49,7 @@ class coroutine_base : public stackful {
   // Where it is to go: what it yields, as long as it is suspended there; null when it has ended. An exception that
   // ended it is thrown, and so is status_error where it is not suspended.
   //
-  // A round trip lasts as long as the longest chain of loads that wait for stores, and one cycle for each store. So the
+  // A round trip lasts as long as the longest chain of loads that wait for stores, and a cycle for most stores. So the
   // context of the resumer lies here and not on its stack, what is yielded travels in a register, whether the coroutine
   // runs is read off resumer_, and last_resumed_ is written only where it changes. Where that is this coroutine, as
   // nearly always, addresses are computed from it, which is known early, and not from `this`, for which the resumer's
