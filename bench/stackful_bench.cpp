@@ -252,6 +252,15 @@ round_robin coloured() {
   return made;
 }
 
+// The floor of a round trip: there and back, and nothing else.
+void switch_barely(std::uint64_t times) {
+  cordage::detail::stack& on = cordage::detail::stack_pool::take(stack_bytes, false);
+  auto* const place = on.top() - 256;
+  bare& only = *::new (place) bare(place);
+  for (std::uint64_t i = 0; i < times; ++i) only.enter();
+  cordage::detail::stack_pool::give_back(on);
+}
+
 // What one gets without a thought: one after the other.
 round_robin uncoloured() {
   constexpr std::size_t bytes = round_robin::stacks * stack_bytes;
@@ -325,6 +334,7 @@ void report_all(bench::report& out, std::uint64_t seed) {
       {"walk ours", over.all.size(), [&](std::uint64_t) { walk_ours(over); }},
       {"walk generated", over.all.size(), [&](std::uint64_t) { walk_generated(over); }},
       {"walk boost", over.all.size(), [&](std::uint64_t) { walk_boost(over); }},
+      {"bare", 200'000, switch_barely},
       {"coloured", 200'000, [&](std::uint64_t n) { with_colours.turn(n); }},
       {"uncoloured", 200'000, [&](std::uint64_t n) { without.turn(n); }},
       {"take ours", 200'000, take_from_ours},
@@ -342,6 +352,7 @@ void report_all(bench::report& out, std::uint64_t seed) {
   // A gate that is not reached yet, 0.18, stands here as a goal; see docs/benchmarks.md for what is in the way.
   out.compare("create + run + destroy, peer boost::context::fiber, pooled", cycles("create ours"), cycles("create boost"),
               {.gate = {}, .goal = 0.18});
+  out.compare("two bare switches, peer resume + yield", cycles("bare"), cycles("resume ours"));
   out.compare("preorder walk of 2^20 nodes, peer Boost.Coroutine2", cycles("walk ours"), cycles("walk boost"),
               {.gate = 0.35, .goal = 0.25});
   out.compare("preorder walk of 2^20 nodes, peer a recursive generator", cycles("walk ours"), cycles("walk generated"));
