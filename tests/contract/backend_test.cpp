@@ -203,7 +203,7 @@ TEST_P(backend_contract, unpark_ends_a_poll_that_waits_and_the_next_one) {
   other.join();
 }
 
-// A poll may be interrupted, by a signal or by what the kernel has to do for a ring that was closed; but it must not spin.
+// A poll may be interrupted, by a signal or by what the kernel has to do for a ring; but it must not spin.
 constexpr int sometimes = 20;
 
 TEST_P(backend_contract, poll_ends_at_its_deadline_and_not_before) {
@@ -424,7 +424,6 @@ TEST(backend_choice, is_epoll_where_io_uring_is_forbidden) {
       testing::ExitedWithCode(0), "^cordage: the system refuses io_uring \\(.*\\); epoll does its work\n$");
 }
 
-INSTANTIATE_TEST_SUITE_P(backends, backend_contract, testing::ValuesIn(backends_here()),
-                         [](const auto& which) { return std::string(make_poller(which.param)->name()); });
+INSTANTIATE_TEST_SUITE_P(backends, backend_contract, testing::ValuesIn(backends_here()), name_of_backend);
 
 }  // namespace

@@ -262,7 +262,6 @@ TEST_P(transfer_contract, goes_on_when_the_thread_that_began_has_ended) {
   EXPECT_EQ(whole.failure, error{});
 }
 
-INSTANTIATE_TEST_SUITE_P(backends, transfer_contract, testing::ValuesIn(backends_here()),
-                         [](const auto& which) { return std::string(make_poller(which.param)->name()); });
+INSTANTIATE_TEST_SUITE_P(backends, transfer_contract, testing::ValuesIn(backends_here()), name_of_backend);
 
 }  // namespace
