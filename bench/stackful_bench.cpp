@@ -219,13 +219,15 @@ struct bare {
   cordage::detail::machine_context self, outside;
   cordage::detail::machine_context* enterer = &outside;
 
-  explicit bare(std::byte* top) { cordage::detail::prepare(self, top, run, {.outside = &enterer}); }
+  explicit bare(std::byte* top) {
+    cordage::detail::switch_to_new_stack(outside, top, run, {.outside = &enterer}, this);
+  }
 
   static void run(void* first_message) {
     bare& b = *static_cast<bare*>(first_message);
     for (;;) cordage::detail::switch_context(b.self, b.outside, nullptr);
   }
-  CORDAGE_ALWAYS_INLINE void enter() { cordage::detail::switch_context(outside, self, this); }
+  CORDAGE_ALWAYS_INLINE void enter() { cordage::detail::switch_context(outside, self, nullptr); }
 };
 
 // A thousand of them, each of which lives at the top of its stack.

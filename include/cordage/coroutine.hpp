@@ -114,7 +114,7 @@ class [[nodiscard]] coroutine {
   // One that is suspended at a yield is unwound first, on the thread it belongs to: the yield throws something that is
   // no std::exception, and what code yields meanwhile is dropped. A catch (...) has to throw it on. One that runs must
   // not be destroyed, and without exceptions none that is suspended at a yield: that ends the program with a message.
-  ~coroutine() {
+  CORDAGE_ALWAYS_INLINE ~coroutine() {
     if (control_ != nullptr) control_->end_and_destroy();
   }
 

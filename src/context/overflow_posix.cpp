@@ -41,7 +41,7 @@ bool report_overflow_at(const std::byte* address) noexcept {
   const stack& of = *hit->stack_at(index);
   if (of.occupant == nullptr) return false;
   const digits kilobytes(of.nominal_size() / 1024);
-  complain({of.occupant->kind() == stackful_kind::fiber ? "fiber \"" : "coroutine \"", of.name.view(), "\" overflowed its ",
+  complain({of.occupant->kind() == stackful_kind::fiber ? "fiber \"" : "coroutine \"", of.occupant->name(), "\" overflowed its ",
             {kilobytes.text, kilobytes.length}, " KiB stack"});
   return true;
 }

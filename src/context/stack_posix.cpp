@@ -166,40 +166,52 @@ depot& the_depot() {
 struct stack_cleanup {
   ~stack_cleanup() {
     stack_pool::mine.state = keeping::ended;
-    for (auto& each : stack_pool::mine.lists) the_depot().give_back(each.close());
+    for (auto& each : stack_pool::mine.of_class) {
+      stack* const newest = std::exchange(each.newest, nullptr);
+      stack* chain = each.others.close();
+      if (std::exchange(each.has_newest, false)) {
+        newest->next = chain;
+        chain = newest;
+      }
+      the_depot().give_back(chain);
+    }
   }
   void touch() noexcept {}
 };
 
-// Whether this thread keeps stacks: from the first that it takes until its end. Under valgrind it does not, so that it
+// Whether this thread keeps stacks: from the first that it gives back until its end. Under valgrind it does not, so that it
 // hears of each new occupant.
 bool stack_pool::keeps_stacks() noexcept {
-  if (under_valgrind()) return false;
-  if (mine.state == keeping::not_begun) {
+  if (mine.state == keeping::not_begun && !under_valgrind()) {
     static thread_local stack_cleanup at_thread_end;
     at_thread_end.touch();
     mine.state = keeping::begun;
     for (std::uint32_t c = 0; c < size_classes; ++c)
-      mine.lists[c].room = static_cast<std::uint32_t>(std::max(warm_bytes / (smallest_size << c), std::size_t{4}));
+      mine.of_class[c].others.room = static_cast<std::uint32_t>(std::max(warm_bytes / (smallest_size << c), std::size_t{4})) - 1;
   }
   return mine.state == keeping::begun;
 }
 
 stack& stack_pool::take_slowly(std::size_t size, bool may_be_unguarded) {
   if (size > largest_size) no_more_stacks(EINVAL, "cordage: a fiber's stack can have 1 GiB at most");
-  keeps_stacks();
-  return the_depot().take(class_of(size), may_be_unguarded);
+  const std::uint32_t size_class = class_of(size);
+  if (stack* const kept = mine.of_class[size_class].others.take(); kept != nullptr) return *kept;
+  return the_depot().take(size_class, may_be_unguarded);
 }
 
-// Of a size that is not the usual one, or where nothing more is kept: then half of a list goes back, the half that was used
-// less recently.
+// When too many are kept the half that was used less recently goes back.
 void stack_pool::give_back_slowly(stack& taken) noexcept {
-  if (taken.kept_in != never_kept && mine.lists[taken.kept_in].keep(taken)) return;
-  taken.next = nullptr;
-  if (taken.kept_in == never_kept || !keeps_stacks()) return the_depot().give_back(&taken);
-  kept_list<stack>& kept = mine.lists[taken.kept_in];
-  if (kept.room == 0) the_depot().give_back(kept.give_up_half());
-  kept.keep(taken);
+  if (taken.kept_in == never_kept || !keeps_stacks()) {
+    taken.next = nullptr;
+    return the_depot().give_back(&taken);
+  }
+  kept_stacks& kept = mine.of_class[taken.kept_in];
+  if (kept.has_newest) {
+    if (kept.others.room == 0) the_depot().give_back(kept.others.give_up_half());
+    kept.others.keep(*kept.newest);
+  }
+  kept.newest = &taken;
+  kept.has_newest = true;
 }
 
 std::size_t touched_bytes(stack& of) noexcept {

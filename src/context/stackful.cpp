@@ -6,7 +6,10 @@
 
 namespace cordage::detail {
 
-void stack::set_name(std::string_view given) noexcept { name.set(given); }
+void stackful::set_name(std::string_view given) noexcept {
+  its_stack().name.set(given);
+  named_ = true;
+}
 
 void stackful::set_up_thread() noexcept {
   exceptions_.attach_to_this_thread();
@@ -14,7 +17,7 @@ void stackful::set_up_thread() noexcept {
 }
 
 void stackful::report_swallowed_unwinding() noexcept {
-  if (unwound_by_ != nullptr) unwound_by_->swallowed();
+  if (being_unwound_) unwound_by_->swallowed();
 }
 
 void stackful::throw_unwinding() {

@@ -19,9 +19,11 @@
 #ifdef __APPLE__
 # define SWITCH _cordage_switch_opaque
 # define ROOT _cordage_stack_root
+# define ROOT_CALL _cordage_stack_root_call
 #else
 # define SWITCH cordage_switch_opaque
 # define ROOT cordage_stack_root
+# define ROOT_CALL cordage_stack_root_call
 #endif
     .text
     .globl  SWITCH
@@ -102,12 +104,12 @@ SWITCH:
     .size   SWITCH, .-SWITCH
 #endif
 
-/* cordage_stack_root: the outermost frame of a stack, which begins there and calls what it finds in x19 with the message in
- * x0. A root_frame lies at its stack pointer:
+/* cordage_stack_root: the outermost frame of a stack. Nothing ever runs there; it is what the entry would return to, and
+ * where unwinders find a root_frame at the stack pointer:
  *
  *    0  outside: where the pointer is to the context of whoever has entered this stack
  *
- * Unwinders go on from here in that context: the canonical frame address is its sp, and pc, x29 and x19 are found in
+ * They go on from there in that context: the canonical frame address is its sp, and pc, x29 and x19 are found in
  * it. It is marked as a signal frame, or gdb would stop where the other stack lies at lower addresses, and unwinders would
  * look for the caller before its pc. In a suspended stack the way ends here: the pointer is null, or the pc behind it no address.
  *
@@ -128,13 +130,12 @@ ROOT:
     .cfi_escape 0x10, 29, 6, 0x8f, 0, 0x06, 0x06, 0x23, 8
     /* expression, x19 */
     .cfi_escape 0x10, 19, 6, 0x8f, 0, 0x06, 0x06, 0x23, 24
-    hint    #34                         /* bti c */
-    mov     x16, x19
-    /* Not blr: the processor would predict returns by it, and entry never returns. */
-    adr     x30, 1f
-    br      x16
     nop
-1:
+    .globl  ROOT_CALL
+#ifndef __APPLE__
+    .type   ROOT_CALL, %function
+#endif
+ROOT_CALL:
     brk     #1
     .cfi_endproc
 #ifndef __APPLE__

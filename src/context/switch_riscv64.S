@@ -106,12 +106,12 @@ cordage_switch_opaque:
     .cfi_endproc
     .size   cordage_switch_opaque, .-cordage_switch_opaque
 
-/* cordage_stack_root: the outermost frame of a stack, which begins there and calls what it finds in s1 with the message in
- * a0. A root_frame lies at its stack pointer:
+/* cordage_stack_root: the outermost frame of a stack. Nothing ever runs there; it is what the entry would return to, and
+ * where unwinders find a root_frame at the stack pointer:
  *
  *    0  outside: where the pointer is to the context of whoever has entered this stack
  *
- * Unwinders go on from here in that context: the canonical frame address is its sp, and pc, s0 and s1 are found in it. It
+ * They go on from there in that context: the canonical frame address is its sp, and pc, s0 and s1 are found in it. It
  * is marked as a signal frame, or gdb would stop where the other stack lies at lower addresses, and unwinders would
  * look for the caller before its pc. In a suspended stack the way ends here: the pointer is null, or the pc behind it no address.
  *
@@ -130,12 +130,10 @@ cordage_stack_root:
     .cfi_escape 0x10, 8, 6, 0x72, 0, 0x06, 0x06, 0x23, 8
     /* expression, s1 */
     .cfi_escape 0x10, 9, 6, 0x72, 0, 0x06, 0x06, 0x23, 24
-    mv      t2, s1
-    /* Not jalr with ra as its link: the processor would predict returns by it, and entry never returns. */
-    lla     ra, 1f
-    jr      t2
     nop
-1:
+    .globl  cordage_stack_root_call
+    .type   cordage_stack_root_call, @function
+cordage_stack_root_call:
     ebreak
     .cfi_endproc
     .size   cordage_stack_root, .-cordage_stack_root

@@ -18,9 +18,11 @@
 #ifdef __APPLE__
 # define SWITCH _cordage_switch_opaque
 # define ROOT _cordage_stack_root
+# define ROOT_CALL _cordage_stack_root_call
 #else
 # define SWITCH cordage_switch_opaque
 # define ROOT cordage_stack_root
+# define ROOT_CALL cordage_stack_root_call
 #endif
     .text
     .globl  SWITCH
@@ -105,7 +107,12 @@ ROOT:
     /* expression, rbx (3) */
     .cfi_escape 0x10, 3, 6, 0x77, 0, 0x06, 0x06, 0x23, 24
     nop
-    ud2                                 /* prepare() knows that it begins one byte behind the symbol */
+    .globl  ROOT_CALL
+#ifndef __APPLE__
+    .type   ROOT_CALL, @function
+#endif
+ROOT_CALL:
+    ud2
     .cfi_endproc
 #ifndef __APPLE__
     .size   ROOT, .-ROOT

@@ -22,7 +22,7 @@ struct seen_code {
   std::size_t times = 1;
 };
 
-std::string name_of(const stackful& one) { return std::string(one.its_stack().name.length == 0 ? "" : one.name()); }
+std::string name_of(const stackful& one) { return std::string(one.is_named() ? one.name() : ""); }
 
 // Every coroutine's frame begins with where it is resumed: what compilers agree upon.
 const void* function_of(std::coroutine_handle<> frame) noexcept {

@@ -41,7 +41,7 @@ void* coroutine_base::enter(void* message) noexcept {
   become_current();
   exceptions_.exchange(saved_exceptions_);
   sanitizer_.before_enter(sanitizer_);
-  void* const yielded = switch_context(resumer_, self_, message);
+  void* const yielded = is(at_rest::not_begun) ? switch_to_entry(resumer_, message) : switch_context(resumer_, self_, message);
   sanitizer_.after_leave();
   exceptions_.exchange(saved_exceptions_);
   mark(exceptions_.any_saved() ? at_rest::in_catch : at_rest::at_yield);

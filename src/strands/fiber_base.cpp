@@ -17,13 +17,17 @@ fiber_base::~fiber_base() {
 constinit thread_local fiber_base* fiber_base::current_ = nullptr;
 
 // From an executor's loop, which never runs on a fiber.
-CORDAGE_ALWAYS_INLINE void fiber_base::enter() noexcept {
+CORDAGE_ALWAYS_INLINE void fiber_base::enter(bool first) noexcept {
   machine_context outside;
   outside_ = &outside;
   current_ = this;
   exceptions_.enter(saved_exceptions_);
   sanitizer_.before_enter(inner_sanitizer());
-  switch_context(outside, self_, no_message());
+  if (first) {
+    switch_to_entry(outside, no_message());
+  } else {
+    switch_context(outside, self_, no_message());
+  }
   computed_here(this)->left();
 }
 
@@ -34,26 +38,26 @@ CORDAGE_ALWAYS_INLINE void fiber_base::left() noexcept {
   outside_ = nullptr;
 }
 
-// The first time.
+// The executor's side. When the fiber has left its stack to wait, the operation is started here; one that completes
+// at once sends the fiber straight back, as long as the budget of its turn lasts.
+CORDAGE_ALWAYS_INLINE void fiber_base::take_its_turn(bool first) noexcept {
+  home->enter(*on);
+  for (;; first = false) {
+    enter(first);
+    if (type->start(*this)) return;
+    if (!home->spend()) [[unlikely]] return wake(*this);
+  }
+}
+
 void fiber_base::begin(resumable& node) {
   auto& fiber = static_cast<fiber_base&>(node);
   fiber.begun_ = true;
   fiber.stackful::begin();
   fiber.run = switch_in;
-  switch_in(fiber);
+  fiber.take_its_turn(true);
 }
 
-// The executor's side. When the fiber has left its stack to wait, the operation is started here; one that completes
-// at once sends the fiber straight back, as long as the budget of its turn lasts.
-void fiber_base::switch_in(resumable& node) {
-  auto& fiber = static_cast<fiber_base&>(node);
-  fiber.home->enter(*fiber.on);
-  for (;;) {
-    fiber.enter();
-    if (fiber.type->start(fiber)) return;
-    if (!fiber.home->spend()) [[unlikely]] return wake(fiber);
-  }
-}
+void fiber_base::switch_in(resumable& node) { static_cast<fiber_base&>(node).take_its_turn(false); }
 
 fiber_base* fiber_base::waiting_with(resumable& node) noexcept {
   return node.run == switch_in ? static_cast<fiber_base*>(&node) : nullptr;
@@ -96,7 +100,7 @@ void fiber_base::take_turn() noexcept {
 
 void fiber_base::unwind() {
   stopped_ = false;
-  if (unwound_by_ == nullptr) {
+  if (!being_unwound_) {
     on->raise(unwinding_);
     unwinding_over_ = [](stackful& over) noexcept {
       auto& fiber = static_cast<fiber_base&>(over);

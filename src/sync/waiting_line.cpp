@@ -9,7 +9,7 @@ namespace {
 std::string_view name_of(strand& who) noexcept {
   const fiber_base* const fiber = who.began_with().fiber;
   if (fiber == nullptr) return who.given_name();
-  return fiber->its_stack().name.length == 0 ? std::string_view() : fiber->name();
+  return fiber->is_named() ? fiber->name() : std::string_view();
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The barest coroutine: two contexts and a stack. What it throws ends the program.
+// The barest coroutine: two contexts and a stack. It waits before its body. What it throws ends the program.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,9 @@ struct bare_coroutine {
     const auto top = reinterpret_cast<std::uintptr_t>(memory.get() + stack_bytes) & ~std::uintptr_t{63};
     sanitizer.begin(memory.get(), stack_bytes - 64);
     cordage::detail::announce_stack_to_valgrind(memory.get(), stack_bytes);
-    prepare(self, reinterpret_cast<void*>(top), entry, {.outside = &to_outside});
+    sanitizer.before_enter(sanitizer);
+    switch_to_new_stack(outside, reinterpret_cast<void*>(top), entry, {.outside = &to_outside}, this);
+    sanitizer.after_leave();
   }
   bare_coroutine(const bare_coroutine&) = delete;
   bare_coroutine& operator=(const bare_coroutine&) = delete;
@@ -37,6 +39,7 @@ struct bare_coroutine {
   static void entry(void* message) {
     auto& b = *static_cast<bare_coroutine*>(message);
     b.sanitizer.after_enter(b.sanitizer);
+    b.yield();
     b.body(b);
     b.done = true;
     b.sanitizer.before_last_leave();

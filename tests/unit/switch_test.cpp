@@ -134,9 +134,8 @@ TEST(switch_context, carries_a_message_each_way) {
   } e;
   if (cordage::config::sanitized) GTEST_SKIP() << "this one tells no sanitizer about its stack";
   const auto top = reinterpret_cast<std::uintptr_t>(e.memory.get() + bare::stack_bytes) & ~std::uintptr_t{63};
-  prepare(e.self, reinterpret_cast<void*>(top), echo::entry, {.outside = &e.to_outside});
   char words[100];
-  EXPECT_EQ(switch_context(e.outside, e.self, &e), nullptr);
+  EXPECT_EQ(switch_to_new_stack(e.outside, reinterpret_cast<void*>(top), echo::entry, {.outside = &e.to_outside}, &e), nullptr);
   for (int i = 0; i < 50; ++i) EXPECT_EQ(switch_context(e.outside, e.self, words + i), words + i + 1);
   for (int i = 0; i < 50; ++i) EXPECT_EQ(cordage_switch_opaque(words + i, &e.outside, &e.self), words + i + 1);
 }

@@ -126,7 +126,7 @@ def global_object(name, kind):
 def text_of(name):
     """Of a short_name."""
     length = int(name["length"])
-    return bytes(int(name["text"][i]) & 0xFF for i in range(length)).decode(errors="replace") or "unnamed"
+    return bytes(int(name["text"][i]) & 0xFF for i in range(length)).decode(errors="replace")
 
 
 def elements(intrusive_list, name):
@@ -188,7 +188,7 @@ class Stackful:
         self.control = stack["occupant"]
         self.kind = self.control["kind_"]
         self.whole = self.control.derived(f"detail::{self.kind}_base")
-        self.name = text_of(stack["name"])
+        self.name = text_of(stack["name"]) if self.control["named_"] else "unnamed"
 
     def entered(self):
         outside = self.control["outside_"]

@@ -7,7 +7,7 @@
 
 namespace cordage::detail {
 
-// Trivial, so that clearing it is one store.
+// Trivial: whoever has one says by other means whether it is set.
 struct short_name {
   static constexpr std::size_t most = 29;
 
@@ -18,10 +18,7 @@ struct short_name {
     length = static_cast<unsigned char>(std::min(given.size(), most));
     std::copy_n(given.data(), length, text);
   }
-  // "unnamed" without one.
-  std::string_view view() const noexcept {
-    return length == 0 ? std::string_view("unnamed") : std::string_view(text, length);
-  }
+  std::string_view view() const noexcept { return {text, length}; }
 };
 
 }  // namespace cordage::detail

@@ -1,7 +1,10 @@
 // The outermost frame of a stack, that of cordage_stack_root (src/context/switch_*.S).
 #pragma once
 
-extern "C" void cordage_stack_root();
+// Where the entry of a stack would return to. It never does; unwinders find the root by it, one byte before. In a program that
+// links the library as a shared one and is no position-independent executable, this may be the address of a stub, where they
+// end.
+extern "C" void cordage_stack_root_call();
 
 namespace cordage::detail {
 

@@ -27,7 +27,7 @@ struct slab;
 struct alignas(64) stack {
   stack* next;         // in the list of free ones that it is in
   stackful* occupant;  // null while it is free
-  short_name name;     // of the occupant
+  short_name name;     // of the occupant, if that says that it has one
   std::uint8_t size_class;
   std::uint8_t kept_in;  // its size class, if threads may keep it; without a guard they do not
   std::byte* low;  // the lowest usable byte, just above the guard
@@ -35,7 +35,6 @@ struct alignas(64) stack {
 
   std::byte* top() noexcept { return reinterpret_cast<std::byte*>(this); }
   std::size_t size() noexcept { return static_cast<std::size_t>(top() - low); }
-  CORDAGE_RARELY_CALLED void set_name(std::string_view given) noexcept;
   // What was asked for, rounded up.
   std::size_t nominal_size() const noexcept;
 };
@@ -62,8 +61,16 @@ class stack_pool {
   }
 
  private:
+  // The free ones of one size. The one that came last has a place of its own, where its address stays when it is taken. Who
+  // makes one coroutine after the other takes and gives back the same one: that writes one byte each time, and nobody waits for
+  // what the last user has written.
+  struct kept_stacks {
+    stack* newest;
+    bool has_newest;  // else it is in use, or with another thread, and only the address is known
+    kept_list<stack> others;
+  };
   struct cache {
-    kept_list<stack> lists[size_classes];
+    kept_stacks of_class[size_classes];
     keeping state;
   };
   friend struct stack_cleanup;
@@ -88,16 +95,21 @@ inline std::size_t stack::nominal_size() const noexcept { return stack_pool::sma
 
 inline stack& stack_pool::take(std::size_t size, bool may_be_unguarded) {
   if (size <= largest_size) [[likely]] {
-    if (stack* const kept = mine.lists[class_of(size)].take(); kept != nullptr) [[likely]] return *kept;
+    kept_stacks& kept = mine.of_class[class_of(size)];
+    if (kept.has_newest) [[likely]] {
+      kept.has_newest = false;
+      return *kept.newest;
+    }
   }
   return take_slowly(size, may_be_unguarded);
 }
 
 inline void stack_pool::give_back(stack& taken) noexcept {
   taken.occupant = nullptr;
-  // The list of the usual size is known without a look at the stack: who takes this one next does not wait for that.
-  constexpr std::uint32_t usual = class_of(stack_options{}.stack_size);
-  if (taken.kept_in != usual || !mine.lists[usual].keep(taken)) [[unlikely]] give_back_slowly(taken);
+  // Where those of the usual size are kept is known without a look at the stack.
+  kept_stacks& kept = mine.of_class[class_of(stack_options{}.stack_size)];
+  if (&taken != kept.newest) [[unlikely]] return give_back_slowly(taken);
+  kept.has_newest = true;
 }
 
 }  // namespace cordage::detail

@@ -40,20 +40,24 @@ class stackful {
  public:
   stackful_kind kind() const noexcept { return kind_; }
   // As given in its options, cut to what fits; "unnamed" without one.
-  std::string_view name() const noexcept { return stack_->name.view(); }
-  stack& its_stack() const noexcept { return *stack_; }
-  // Where it goes on when it is entered; while it does not run.
+  std::string_view name() const noexcept { return named_ ? its_stack().name.view() : "unnamed"; }
+  bool is_named() const noexcept { return named_; }
+  bool being_unwound() const noexcept { return being_unwound_; }
+  stack& its_stack() const noexcept {
+    return *reinterpret_cast<stack*>(reinterpret_cast<std::uintptr_t>(this) + bytes_to_stack_);
+  }
+  // Where it goes on when it is entered; while it does not run, and has begun.
   const void* goes_on_at() const noexcept { return self_.pc; }
 
  protected:
-  // `entry` is called on the stack with the first message, and never returns.
+  // `entry` will be called on the stack with the first message, and never returns.
   stackful(stackful_kind kind, stack& on, void* frames_top, std::string_view name, void (*entry)(void*),
            machine_context* outside) noexcept
-      : outside_(outside), kind_(kind), stack_(&on) {
-    prepare(self_, frames_top, entry, {.outside = &outside_});
+      : outside_(outside), kind_(kind), bytes_to_stack_(bytes_to(on)) {
+    self_.sp = frames_top;
+    self_.pc = reinterpret_cast<void*>(entry);
     on.occupant = this;
-    on.name.length = 0;
-    if (!name.empty()) [[unlikely]] on.set_name(name);
+    if (!name.empty()) [[unlikely]] set_name(name);
   }
   stackful(const stackful&) = delete;
   stackful& operator=(const stackful&) = delete;
@@ -62,7 +66,12 @@ class stackful {
   // Before it is first entered, on the thread where it will stay.
   CORDAGE_ALWAYS_INLINE void begin() noexcept {
     if (!exceptions_.attach_if_known()) [[unlikely]] set_up_thread();
-    sanitizer_.begin(stack_->low, stack_->size());
+    sanitizer_.begin(its_stack().low, its_stack().size());
+  }
+
+  // The first switch there.
+  CORDAGE_ALWAYS_INLINE void* switch_to_entry(machine_context& from, void* message) noexcept {
+    return switch_to_new_stack(from, self_.sp, reinterpret_cast<void (*)(void*)>(self_.pc), {.outside = &outside_}, message);
   }
 
   friend class stack_unwind;
@@ -81,24 +90,38 @@ class stackful {
 
   static sanitizer_fiber& sanitizer_of(stackful& other) noexcept { return other.sanitizer_; }
 
-  // What a switch touches comes first, and what a creation writes stands together: processors take two stores at once where
-  // those are neighbours.
-  machine_context self_;
+  stack_unwind* unwound_by() const noexcept { return being_unwound_ ? unwound_by_ : nullptr; }
+  void set_unwound_by(stack_unwind* by) noexcept {
+    unwound_by_ = by;
+    being_unwound_ = by != nullptr;
+  }
+
+  // What a switch touches comes first. What a creation writes is little, and a single word of what the compiler knows: a
+  // coroutine's short life consists of loads and stores, of which a processor takes three at once.
+  machine_context self_;      // where it goes on; before it has begun, where its frames will be, and its entry
   machine_context* outside_;  // where it goes when it leaves: its enterer's; for unwinders, see root_frame
   [[no_unique_address]] exception_state exceptions_;
   const stackful_kind kind_;
+  bool named_ = false;
+  bool being_unwound_ = false;
+  const std::uint32_t bytes_to_stack_;
   void (*unwinding_over_)(stackful&) noexcept;  // told when it is over; set by who begins it
-  stack_unwind* unwound_by_ = nullptr;          // what unwinds it, while that is under way
-  stack* const stack_;
+  stack_unwind* unwound_by_;                    // what unwinds it, while being_unwound_
   exception_state::globals saved_exceptions_;
   [[no_unique_address]] sanitizer_fiber sanitizer_;
+
+ private:
+  std::uint32_t bytes_to(const stack& on) const noexcept {
+    return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(&on) - reinterpret_cast<std::uintptr_t>(this));
+  }
+  CORDAGE_RARELY_CALLED void set_name(std::string_view given) noexcept;
 };
 
 // What unwinds the stack of something that is to end. Code that catches it, by catch (...), must throw it on; its
 // destructor tells when somebody did not.
 class stack_unwind {
  public:
-  explicit stack_unwind(stackful& whose) noexcept : whose_(&whose), outer_(whose.unwound_by_) { take_over(); }
+  explicit stack_unwind(stackful& whose) noexcept : whose_(&whose), outer_(whose.unwound_by()) { take_over(); }
   stack_unwind(stack_unwind&& other) noexcept : stack_unwind(static_cast<const stack_unwind&>(other)) {}
   stack_unwind(const stack_unwind& other) noexcept : whose_(std::exchange(other.whose_, nullptr)), outer_(other.outer_) {
     take_over();
@@ -124,11 +147,11 @@ class stack_unwind {
   friend class stackful;
 
   void take_over() noexcept {
-    if (whose_ != nullptr) whose_->unwound_by_ = this;
+    if (whose_ != nullptr) whose_->set_unwound_by(this);
   }
   void over() noexcept {
     stackful& of = *std::exchange(whose_, nullptr);
-    of.unwound_by_ = outer_;
+    of.set_unwound_by(outer_);
     if (outer_ == nullptr && of.unwinding_over_ != nullptr) of.unwinding_over_(of);
   }
   // It was not thrown on, but dropped, or kept beyond the end of what it unwinds.
@@ -170,8 +193,7 @@ T* make_on_stack(const stack_options& options, Args&&... args) {
 // The reverse. Not on that stack.
 template <class T>
 void destroy_on_stack(T* made) noexcept {
-  // Where the stack is follows from where the object is, mostly: the next one that takes this stack from the pool does not wait
-  // for what was written into the object.
+  // Where the stack is follows from where the object is, mostly; the short life of a coroutine takes two cycles less so.
   stack& taken = alignof(T) > alignof(stack)
                      ? made->its_stack()
                      : *reinterpret_cast<stack*>(reinterpret_cast<std::byte*>(made) + bytes_on_stack<T>);

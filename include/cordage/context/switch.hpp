@@ -2,10 +2,11 @@
 //
 // Chosen by machine in base/config.hpp. Each file defines
 //   struct machine_context                              where a stack that is not running goes on; three or four words
-//   prepare(context, top, entry, root_frame)            the first switch there calls entry(message) on the stack that ends
-//                                                       at top; entry never returns
 //   switch_context(from, to, message)                   inline; gives the message of whoever switches back
-//   leave_for_good(to, message)                         inline; the same, where nobody will
+//   switch_to_new_stack(from, top, entry, root_frame, message)
+//                                                       inline; the same, but calls entry(message), which never returns, on
+//                                                       a stack that ends at top, a multiple of 16
+//   leave_for_good(to, message)                         inline; switches where nobody will switch back
 // and switch.hpp declares the out-of-line form. Nothing is pushed on a stack, so a red zone is safe; the compiler,
 // told that every other register is lost, saves what lives. Floating-point control words are shared by all contexts
 // of a thread, as they are by all functions.

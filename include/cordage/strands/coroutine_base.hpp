@@ -55,27 +55,31 @@ class coroutine_base : public stackful {
   // nearly always, addresses are computed from it, which is known early, and not from `this`, for which the resumer's
   // code has to load its stack pointer first: 24 cycles instead of 28 for each node of a recursive walk.
   CORDAGE_ALWAYS_INLINE void* resume() {
-    coroutine_base* last = last_resumed_;
+    void* yielded;
     if (resumer_.pc != nullptr) [[unlikely]] {
       if (!is(at_rest::not_begun)) return resume_rarely();
       begin();
       if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
       become_current();
-      last = this;
-    } else if (computed_here(last) != this) [[unlikely]] {
-      // The compiler must not see that they are equal. Where they are, this is the coroutine's thread; only there, and once
-      // that is checked, are its exceptions looked at.
-      check_thread();
-      if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
-      become_current();
-      last = this;
-    } else if (exceptions_.any_now()) [[unlikely]] {
-      return resume_rarely();
+      sanitizer_.before_enter(sanitizer_);
+      yielded = switch_to_entry(resumer_, go_on(*this));
+    } else {
+      coroutine_base* last = last_resumed_;
+      if (computed_here(last) != this) [[unlikely]] {
+        // The compiler must not see that they are equal. Where they are, this is the coroutine's thread; only there, and once
+        // that is checked, are its exceptions looked at.
+        check_thread();
+        if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
+        become_current();
+        last = this;
+      } else if (exceptions_.any_now()) [[unlikely]] {
+        return resume_rarely();
+      }
+      coroutine_base& self = *computed_here(last);
+      self.sanitizer_.before_enter(self.sanitizer_);
+      yielded = switch_context(self.resumer_, self.self_, go_on(self));
     }
-    coroutine_base& self = *computed_here(last);
-    self.sanitizer_.before_enter(self.sanitizer_);
-    void* const yielded = switch_context(self.resumer_, self.self_, go_on(self));
-    return computed_here(this)->left(yielded);
+    return left(yielded);
   }
 
   // On the coroutine. Comes back when it is resumed.
@@ -93,12 +97,12 @@ class coroutine_base : public stackful {
   // swallowed that. False if that is not why.
   bool yield_while_unwound() {
     if (yields_ != nullptr) return false;
-    if (unwound_by_ == nullptr) unwind();
+    if (!being_unwound_) unwind();
     return true;
   }
 
   // Unwinds its stack if it is suspended there, then gives the stack back.
-  void end_and_destroy() noexcept {
+  CORDAGE_ALWAYS_INLINE void end_and_destroy() noexcept {
     if (!is(at_rest::not_begun)) {
       if (!is(at_rest::dead)) [[unlikely]] end();
       sanitizer_.end();
@@ -194,13 +198,13 @@ class coroutine_base : public stackful {
   CORDAGE_RARELY_CALLED void end() noexcept;
   [[noreturn]] void cannot_be_unwound() const noexcept;
 
-  const void* yields_;  // the tag of the type; null while it is being unwound
-  void (*const destroy_)(coroutine_base&) noexcept;
   union {
     failure failure_;  // see failed()
   };
-  machine_context resumer_;  // where it goes when it leaves; see at_rest
   coroutine_base* outer_;    // the coroutine that has resumed this one; where last_resumed_ is this one there is none
+  machine_context resumer_;  // where it goes when it leaves; see at_rest
+  const void* yields_;       // the tag of the type; null while it is being unwound
+  void (*const destroy_)(coroutine_base&) noexcept;
 
   static constinit inline thread_local coroutine_base* last_resumed_ = nullptr;
 };

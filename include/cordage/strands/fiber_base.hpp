@@ -37,7 +37,6 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
 
   strand& its_strand() const noexcept { return *on; }
   bool begun() const noexcept { return begun_; }
-  bool being_unwound() const noexcept { return unwound_by_ != nullptr; }
 
   // For whoever looks. Who waits for it, where it is no strand of its own.
   virtual waiting_node awaited_by() noexcept { return {}; }
@@ -124,7 +123,8 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   static bool queue(wait& w) noexcept;
   static void stop_in_wait(wait& w) noexcept;
   static void entry(void* self);
-  CORDAGE_ALWAYS_INLINE void enter() noexcept;
+  CORDAGE_ALWAYS_INLINE void enter(bool first) noexcept;
+  CORDAGE_ALWAYS_INLINE void take_its_turn(bool first) noexcept;
   CORDAGE_ALWAYS_INLINE void left() noexcept;
   void take_turn() noexcept;
 
