@@ -220,6 +220,7 @@ TEST(fiber, has_a_name) {
     await(fiber{[] { EXPECT_EQ(this_fiber::name(), "unnamed"); }});
     const std::string long_name(100, 'n');
     await(fiber{fiber_options{.name = long_name}, [] { EXPECT_EQ(this_fiber::name(), std::string(29, 'n')); }});
+    await(fiber{[] { EXPECT_EQ(this_fiber::name(), "unnamed"); }});  // on the same stack
     EXPECT_EQ(this_fiber::name(), "reader");
   }});
 }

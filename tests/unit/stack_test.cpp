@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <semaphore>
 #include <set>
 #include <string>
 #include <system_error>
@@ -72,14 +73,14 @@ TEST(stack, is_guarded_below) {
 }
 
 TEST(stack, is_recycled_last_in_first_out_on_its_thread) {
-  stack* const first = &take_stack(default_stack_size);
-  stack* const second = &take_stack(default_stack_size);
-  stack_pool::give_back(*first);
-  stack_pool::give_back(*second);
-  EXPECT_EQ(take_stack(default_stack_size).low, second->low);
-  EXPECT_EQ(take_stack(default_stack_size).low, first->low);
-  stack_pool::give_back(*second);
-  stack_pool::give_back(*first);
+  for (const std::size_t size : {default_stack_size, std::size_t{16 * 1024}}) {
+    const auto stacks = take(3, size);
+    for (stack* const s : stacks) stack_pool::give_back(*s);
+    for (int i = 2; i >= 0; --i) EXPECT_EQ(&take_stack(size), stacks[i]);
+    stack_pool::give_back(*stacks[1]);
+    EXPECT_EQ(&take_stack(size), stacks[1]);
+    for (stack* const s : stacks) stack_pool::give_back(*s);
+  }
 }
 
 TEST(stack, comes_in_many_colours) {
@@ -111,6 +112,27 @@ TEST(stack, may_be_given_back_on_another_thread) {
     EXPECT_EQ(take_stack(default_stack_size).low, s->low);
     stack_pool::give_back(*s);
   }).join();
+}
+
+// Who has given a stack back and taken it again knows its address, also when it is given back elsewhere.
+TEST(stack, that_another_thread_keeps_is_not_taken) {
+  stack* const travels = &take_stack(default_stack_size);
+  stack_pool::give_back(*travels);
+  ASSERT_EQ(&take_stack(default_stack_size), travels);
+  std::binary_semaphore kept_there{0}, looked_here{0};
+  std::thread other([&] {
+    stack_pool::give_back(*travels);
+    kept_there.release();
+    looked_here.acquire();
+    EXPECT_EQ(&take_stack(default_stack_size), travels);
+    stack_pool::give_back(*travels);
+  });
+  kept_there.acquire();
+  stack* const taken = &take_stack(default_stack_size);
+  EXPECT_NE(taken, travels);
+  looked_here.release();
+  other.join();
+  stack_pool::give_back(*taken);
 }
 
 TEST(stack, too_large_or_beyond_memory_is_an_error_that_says_what_to_do) {

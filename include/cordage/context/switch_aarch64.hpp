@@ -26,20 +26,20 @@ struct machine_context {
 };
 
 #define CORDAGE_LEAVE_STACK     \
-  "adr x16, 1f\n\t"            \
-  "mov x17, sp\n\t"            \
-  "stp x17, x29, [x1]\n\t"     \
+  "adr x16, 1f\n\t"             \
+  "mov x17, sp\n\t"             \
+  "stp x17, x29, [x1]\n\t"      \
   "stp x16, x19, [x1, #16]\n\t"
 #define CORDAGE_GO_ON           \
-  "ldp x17, x29, [x2]\n\t"     \
+  "ldp x17, x29, [x2]\n\t"      \
   "ldp x16, x19, [x2, #16]\n\t" \
-  "mov sp, x17\n\t"            \
+  "mov sp, x17\n\t"             \
   "br x16\n"
 #define CORDAGE_COME_BACK "1:\n\t" CORDAGE_BTI_TARGET
-#define CORDAGE_LOST_IN_SWITCH                                                                                         \
-  "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", CORDAGE_X18_CLOBBER "x20",     \
-      "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7",   \
-      "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23",    \
+#define CORDAGE_LOST_IN_SWITCH                                                                                       \
+  "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", CORDAGE_X18_CLOBBER "x20",   \
+      "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", \
+      "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23",  \
       "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31" CORDAGE_SVE_CLOBBERS, "memory", "cc"
 
 CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_context& to, void* message) noexcept {

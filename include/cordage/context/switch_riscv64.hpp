@@ -26,16 +26,16 @@ struct machine_context {
 };
 
 #define CORDAGE_LEAVE_STACK \
-  "lla t2, 1f\n\t"         \
-  "sd sp, 0(a1)\n\t"       \
-  "sd s0, 8(a1)\n\t"       \
-  "sd t2, 16(a1)\n\t"      \
+  "lla t2, 1f\n\t"          \
+  "sd sp, 0(a1)\n\t"        \
+  "sd s0, 8(a1)\n\t"        \
+  "sd t2, 16(a1)\n\t"       \
   "sd s1, 24(a1)\n\t"
-#define CORDAGE_GO_ON       \
-  "ld t2, 16(a2)\n\t"      \
-  "ld sp, 0(a2)\n\t"       \
-  "ld s0, 8(a2)\n\t"       \
-  "ld s1, 24(a2)\n\t"      \
+#define CORDAGE_GO_ON \
+  "ld t2, 16(a2)\n\t" \
+  "ld sp, 0(a2)\n\t"  \
+  "ld s0, 8(a2)\n\t"  \
+  "ld s1, 24(a2)\n\t" \
   "jr t2\n"
 #define CORDAGE_COME_BACK "1:\n\t"
 #define CORDAGE_LOST_IN_SWITCH                                                                                          \

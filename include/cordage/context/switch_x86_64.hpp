@@ -16,24 +16,24 @@ struct machine_context {
   void* bx;  // clang may use rbx as a base pointer and then refuses it as a clobber
 };
 
-#define CORDAGE_LEAVE_STACK         \
-  "lea 1f(%%rip), %%rax\n\t"       \
-  "mov %%rsp, (%%rsi)\n\t"         \
-  "mov %%rbp, 8(%%rsi)\n\t"        \
-  "mov %%rax, 16(%%rsi)\n\t"       \
+#define CORDAGE_LEAVE_STACK  \
+  "lea 1f(%%rip), %%rax\n\t" \
+  "mov %%rsp, (%%rsi)\n\t"   \
+  "mov %%rbp, 8(%%rsi)\n\t"  \
+  "mov %%rax, 16(%%rsi)\n\t" \
   "mov %%rbx, 24(%%rsi)\n\t"
-#define CORDAGE_GO_ON               \
-  "mov (%%rdx), %%rsp\n\t"         \
-  "mov 8(%%rdx), %%rbp\n\t"        \
-  "mov 24(%%rdx), %%rbx\n\t"       \
+#define CORDAGE_GO_ON        \
+  "mov (%%rdx), %%rsp\n\t"   \
+  "mov 8(%%rdx), %%rbp\n\t"  \
+  "mov 24(%%rdx), %%rbx\n\t" \
   "jmp *16(%%rdx)\n\t"
-#define CORDAGE_COME_BACK           \
-  ".p2align 4\n"                    \
-  "1:\n\t"                         \
+#define CORDAGE_COME_BACK \
+  ".p2align 4\n"          \
+  "1:\n\t"                \
   "endbr64\n\t"
-#define CORDAGE_LOST_IN_SWITCH                                                                                        \
-  "rax", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",        \
-      "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15" CORDAGE_AVX512_CLOBBERS,   \
+#define CORDAGE_LOST_IN_SWITCH                                                                                      \
+  "rax", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",      \
+      "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15" CORDAGE_AVX512_CLOBBERS, \
       "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "memory", "cc"
 
 CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_context& to, void* message) noexcept {
