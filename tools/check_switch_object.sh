@@ -35,6 +35,8 @@ long several(cordage::detail::machine_context& from, cordage::detail::machine_co
   for (int i = 0; i < 24; ++i) held[i] = values[i] * i;
   cordage::detail::switch_context(from, to, nullptr);
   for (int i = 0; i < 24; ++i) values[i] += held[i];
+  cordage::detail::switch_to_new_stack(from, to.sp, nullptr, {nullptr}, nullptr);
+  for (int i = 0; i < 24; ++i) values[i] *= held[i];
   return values[3];
 }
 END

@@ -132,8 +132,10 @@ ROOT:
     .cfi_escape 0x10, 19, 6, 0x8f, 0, 0x06, 0x06, 0x23, 24
     nop
     .globl  ROOT_CALL
-#ifndef __APPLE__
-    .type   ROOT_CALL, %function
+#ifdef __APPLE__
+    .alt_entry ROOT_CALL
+#else
+    .type   ROOT_CALL, %function              /* without a size: gdb is to name this by ROOT */
 #endif
 ROOT_CALL:
     brk     #1

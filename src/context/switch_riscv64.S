@@ -132,7 +132,7 @@ cordage_stack_root:
     .cfi_escape 0x10, 9, 6, 0x72, 0, 0x06, 0x06, 0x23, 24
     nop
     .globl  cordage_stack_root_call
-    .type   cordage_stack_root_call, @function
+    .type   cordage_stack_root_call, @function  /* no size: gdb is to name this by the root */
 cordage_stack_root_call:
     ebreak
     .cfi_endproc

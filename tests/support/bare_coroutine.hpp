@@ -1,4 +1,4 @@
-// The barest coroutine: two contexts and a stack. It waits before its body. What it throws ends the program.
+// The barest coroutine: two contexts and a stack. What it throws ends the program.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +21,7 @@ struct bare_coroutine {
   std::unique_ptr<std::byte[]> memory{new std::byte[stack_bytes]};
   void (*body)(bare_coroutine&) = nullptr;
   long value = 0;
+  bool begun = false;
   bool done = false;
   cordage::detail::machine_context* to_outside = &outside;
 
@@ -28,9 +29,7 @@ struct bare_coroutine {
     const auto top = reinterpret_cast<std::uintptr_t>(memory.get() + stack_bytes) & ~std::uintptr_t{63};
     sanitizer.begin(memory.get(), stack_bytes - 64);
     cordage::detail::announce_stack_to_valgrind(memory.get(), stack_bytes);
-    sanitizer.before_enter(sanitizer);
-    switch_to_new_stack(outside, reinterpret_cast<void*>(top), entry, {.outside = &to_outside}, this);
-    sanitizer.after_leave();
+    self.sp = reinterpret_cast<void*>(top);
   }
   bare_coroutine(const bare_coroutine&) = delete;
   bare_coroutine& operator=(const bare_coroutine&) = delete;
@@ -39,16 +38,23 @@ struct bare_coroutine {
   static void entry(void* message) {
     auto& b = *static_cast<bare_coroutine*>(message);
     b.sanitizer.after_enter(b.sanitizer);
-    b.yield();
     b.body(b);
     b.done = true;
     b.sanitizer.before_last_leave();
     leave_for_good(b.outside, nullptr);
   }
 
+  CORDAGE_ALWAYS_INLINE void begin() {
+    begun = true;
+    switch_to_new_stack(outside, self.sp, entry, {.outside = &to_outside}, this);
+  }
   CORDAGE_ALWAYS_INLINE void resume() {
     sanitizer.before_enter(sanitizer);
-    switch_context(outside, self, this);
+    if (begun) {
+      switch_context(outside, self, nullptr);
+    } else {
+      begin();
+    }
     sanitizer.after_leave();
   }
   CORDAGE_ALWAYS_INLINE void yield() {
@@ -58,7 +64,11 @@ struct bare_coroutine {
   }
   [[gnu::noinline]] void resume_opaquely() {
     sanitizer.before_enter(sanitizer);
-    cordage_switch_opaque(this, &outside, &self);
+    if (begun) {
+      cordage_switch_opaque(nullptr, &outside, &self);
+    } else {
+      begin();
+    }
     sanitizer.after_leave();
   }
   [[gnu::noinline]] void yield_opaquely() {

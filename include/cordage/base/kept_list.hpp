@@ -56,7 +56,7 @@ struct kept_list {
   }
 };
 
-// Whether a thread keeps anything: from the first that it takes until its end.
+// Whether a thread keeps anything: from when it first keeps one until its end.
 enum class keeping : unsigned char { not_begun, begun, ended };
 
 }  // namespace cordage::detail

@@ -96,11 +96,12 @@ class stackful {
     being_unwound_ = by != nullptr;
   }
 
-  // What a switch touches comes first. What a creation writes is little, and a single word of what the compiler knows: a
-  // coroutine's short life consists of loads and stores, of which a processor takes three at once.
+  // What a switch touches comes first. What a creation writes is little: a coroutine's short life consists of loads and stores,
+  // of which a processor takes three at once.
   machine_context self_;      // where it goes on; before it has begun, where its frames will be, and its entry
   machine_context* outside_;  // where it goes when it leaves: its enterer's; for unwinders, see root_frame
   [[no_unique_address]] exception_state exceptions_;
+  // These compilers know, and write as one word.
   const stackful_kind kind_;
   bool named_ = false;
   bool being_unwound_ = false;

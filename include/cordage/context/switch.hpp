@@ -1,7 +1,7 @@
 // The machine switch: leave one stack, go on upon another.
 //
 // Chosen by machine in base/config.hpp. Each file defines
-//   struct machine_context                              where a stack that is not running goes on; three or four words
+//   struct machine_context                              where a stack that is not running goes on; four words
 //   switch_context(from, to, message)                   inline; gives the message of whoever switches back
 //   switch_to_new_stack(from, top, entry, root_frame, message)
 //                                                       inline; the same, but calls entry(message), which never returns, on

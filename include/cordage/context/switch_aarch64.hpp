@@ -53,12 +53,14 @@ CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_contex
   return m;
 }
 
-// The entry begins as if called from the root. Its x19 is nobody's.
+// The entry begins as if called from the root. Its x19 is nobody's. Where branch targets are enforced it can be reached through
+// x16, as a function that is called.
 CORDAGE_ALWAYS_INLINE void* switch_to_new_stack(machine_context& from, void* top, void (*entry)(void*), const root_frame& root,
                                                 void* message) noexcept {
+  void* const frame = ::new (static_cast<void**>(top) - 2) root_frame(root);  // here, since a call would lose what follows
   register void* m asm("x0") = message;
   register machine_context* f asm("x1") = &from;
-  register void* sp asm("x2") = ::new (static_cast<void**>(top) - 2) root_frame(root);
+  register void* sp asm("x2") = frame;
   register void (*begins)(void*) asm("x3") = entry;
   register void (*returns_to)() asm("x4") = cordage_stack_root_call;
   asm volatile(CORDAGE_LEAVE_STACK

@@ -58,9 +58,10 @@ CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_contex
 // The entry begins as if called from the root. Its s1 is nobody's.
 CORDAGE_ALWAYS_INLINE void* switch_to_new_stack(machine_context& from, void* top, void (*entry)(void*), const root_frame& root,
                                                 void* message) noexcept {
+  void* const frame = ::new (static_cast<void**>(top) - 2) root_frame(root);  // here, since a call would lose what follows
   register void* m asm("a0") = message;
   register machine_context* f asm("a1") = &from;
-  register void* sp asm("a2") = ::new (static_cast<void**>(top) - 2) root_frame(root);
+  register void* sp asm("a2") = frame;
   register void (*begins)(void*) asm("a3") = entry;
   register void (*returns_to)() asm("a4") = cordage_stack_root_call;
   asm volatile(CORDAGE_LEAVE_STACK
