@@ -1,7 +1,10 @@
 // The exception state of the Itanium C++ ABI (libstdc++, libc++abi).
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include <cordage/base/config.hpp>
@@ -43,8 +46,12 @@ class exception_state {
 
  private:
   friend class exception_free;
+  // One load: of the pointer without its lowest two bytes, since nothing lies below 64 KiB, and the two lowest of the count.
   static bool any(const globals& g) noexcept {
-    return (reinterpret_cast<std::uintptr_t>(g.caught) | g.uncaught) != 0;
+    static_assert(std::endian::native == std::endian::little && sizeof(g.caught) == 8);
+    std::uint64_t both;
+    std::memcpy(&both, reinterpret_cast<const std::byte*>(&g) + 2, sizeof both);
+    return both != 0;
   }
   void exchange_now(globals& saved) noexcept {
     const globals now = saved_any_ ? saved : globals{};

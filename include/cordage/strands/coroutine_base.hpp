@@ -55,31 +55,28 @@ class coroutine_base : public stackful {
   // nearly always, addresses are computed from it, which is known early, and not from `this`, for which the resumer's
   // code has to load its stack pointer first: 24 cycles instead of 28 for each node of a recursive walk.
   CORDAGE_ALWAYS_INLINE void* resume() {
-    void* yielded;
     if (resumer_.pc != nullptr) [[unlikely]] {
       if (!is(at_rest::not_begun)) return resume_rarely();
       begin();
       if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
       become_current();
       sanitizer_.before_enter(sanitizer_);
-      yielded = switch_to_entry(resumer_, go_on(*this));
-    } else {
-      coroutine_base* last = last_resumed_;
-      if (computed_here(last) != this) [[unlikely]] {
-        // The compiler must not see that they are equal. Where they are, this is the coroutine's thread; only there, and once
-        // that is checked, are its exceptions looked at.
-        check_thread();
-        if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
-        become_current();
-        last = this;
-      } else if (exceptions_.any_now()) [[unlikely]] {
-        return resume_rarely();
-      }
-      coroutine_base& self = *computed_here(last);
-      self.sanitizer_.before_enter(self.sanitizer_);
-      yielded = switch_context(self.resumer_, self.self_, go_on(self));
+      return left(switch_to_entry(resumer_, go_on(*this)), outer_is::perhaps);
     }
-    return left(yielded);
+    coroutine_base* const last = last_resumed_;
+    if (computed_here(last) != this) [[unlikely]] {
+      // The compiler must not see that they are equal. Where they are, this is the coroutine's thread; only there, and once
+      // that is checked, are its exceptions looked at.
+      check_thread();
+      if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
+      become_current();
+      sanitizer_.before_enter(sanitizer_);
+      return left(switch_context(resumer_, self_, go_on(*this)), outer_is::perhaps);
+    }
+    if (exceptions_.any_now()) [[unlikely]] return resume_rarely();
+    coroutine_base& self = *computed_here(last);
+    self.sanitizer_.before_enter(self.sanitizer_);
+    return left(switch_context(self.resumer_, self.self_, go_on(self)), outer_is::none);
   }
 
   // On the coroutine. Comes back when it is resumed.
@@ -163,14 +160,17 @@ class coroutine_base : public stackful {
     last_resumed_ = this;
   }
 
-  CORDAGE_ALWAYS_INLINE void* left(void* yielded) {
+  // There is none where this one was the last that was resumed.
+  enum class outer_is : bool { none, perhaps };
+
+  CORDAGE_ALWAYS_INLINE void* left(void* yielded, outer_is outer) {
     sanitizer_.after_leave();
     if (yielded == nullptr) [[unlikely]] {
       ended();
       return nullptr;
     }
     mark(at_rest::at_yield);
-    if (exceptions_.any_now() | (outer_ != nullptr)) [[unlikely]] left_rarely();
+    if (exceptions_.any_now() | (outer == outer_is::perhaps && outer_ != nullptr)) [[unlikely]] left_rarely();
     return yielded;
   }
 
