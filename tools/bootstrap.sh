@@ -53,6 +53,8 @@ has_llhttp() {
 
 has_openbsd_netcat() { has nc.openbsd || [[ $(nc -h 2>&1) == *-N* ]]; }
 
+has_lldb() { has lldb || compgen -c lldb- | grep -qx 'lldb-[0-9]*'; }
+
 need_build() {
   has_new_cmake || want cmake "the build needs CMake 3.25 or newer"
   has make || want make "the build is started by make"
@@ -63,6 +65,7 @@ need_test() {
   has_googletest || want libgtest-dev "the tests are written with GoogleTest"
   has python3 || want python3 "the checks of the source tree are Python scripts"
   on_macos || has gdb || want gdb "what a debugger sees of fibers and tasks is tested, too"
+  on_macos || has_lldb || want lldb-19 "the same; where there is none, its test is left out"
   has socat || want socat "the system tests talk to the examples with it"
   has_header ares.h || want libc-ares-dev "an example awaits its callbacks, and is tested"
   has_header hiredis/async.h || want libhiredis-dev "an example awaits its callbacks, and is tested"
@@ -92,10 +95,15 @@ need_sanitizers() {
   has "llvm-symbolizer$version" || want "llvm$version" "its llvm-symbolizer names functions in sanitizer reports"
 }
 
+# The version that docs/benchmarks.md compares with, where there is one.
+boost_package() {
+  if apt-cache show "libboost-${1}1.81-dev" >/dev/null 2>&1; then echo "libboost-${1}1.81-dev"; else echo "libboost-$1-dev"; fi
+}
+
 need_bench() {
   has valgrind || want valgrind "the benchmarks count instructions with it"
-  [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want libboost-context-dev "stacks are compared with Boost's"
-  [[ -e /usr/include/boost/fiber/buffered_channel.hpp ]] || want libboost-fiber-dev "channels are compared with Boost's"
+  [[ -e /usr/include/boost/coroutine2/coroutine.hpp ]] || want "$(boost_package context)" "stacks are compared with Boost's"
+  [[ -e /usr/include/boost/fiber/buffered_channel.hpp ]] || want "$(boost_package fiber)" "channels are compared with Boost's"
   # As above for both: nginx' service is on port 80.
   has_in_sbin nginx || want nginx "http_server is compared with it; disable its service if you do not want one"
   has redis-server || want redis-server "resp_server is compared with it; disable its service if you do not want one"

@@ -2,11 +2,11 @@
 # Runs the tests of what switches stacks as compiled with other flags than the presets', with clang++ and with g++.
 #
 #   tools/test_flags.sh          what differs most
-#   tools/test_flags.sh --all    each flag by itself, and valgrind
+#   tools/test_flags.sh --all    each flag by itself, and sanitizers and valgrind at each level of optimization
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-programs=(unit_switch unit_coroutine unit_coroutine_in_strands unit_fiber unit_backtrace unit_overflow unit_stack
+programs=(unit_switch unit_switch_bad_days unit_c_frames unit_coroutine unit_coroutine_in_strands unit_fiber unit_backtrace unit_overflow unit_stack
   unit_stop unit_task unit_scope)
 jobs=$(getconf _NPROCESSORS_ONLN)
 family=$(uname -m)
@@ -42,12 +42,23 @@ both() {  # both NAME FLAGS…
   done
 }
 
+# What an object does not claim is off in every program that it is linked into: the switch knows nothing of shadow stacks.
+no_shadow_stacks() {  # no_shadow_stacks NAME
+  local kind object
+  if [[ $family != x86_64 ]]; then return; fi
+  for kind in clang gcc; do
+    object=$(find "build/flags/${kind}_$1" -name 'switch_x86_64.S.o')
+    if readelf -n "$object" | grep -q SHSTK; then echo "$object says that shadow stacks may be on" >&2 && exit 1; fi
+  done
+}
+
 protection=-fcf-protection=full
 if [[ $family == aarch64 ]]; then protection=-mbranch-protection=standard; fi
 
 mkdir -p build/flags
 if [[ ${1:-} != --all ]]; then
   both plain -O0 -fno-omit-frame-pointer "$protection"
+  no_shadow_stacks plain
   both hard -O3 -march=native -flto -fomit-frame-pointer
   exit
 fi
@@ -61,8 +72,22 @@ both O3_native -O3 -march=native
 both lto -O2 -flto
 both protection -O2 "$protection"
 
-# valgrind of 2022 cannot read clang's debug information. Its threads take turns, and a death test's child is another program.
-for kind in clang gcc; do
-  build "$kind" valgrind -O1 -g0
-  run "$kind" valgrind valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
+# The presets' sanitizers are clang's, at -O1.
+check=(-fno-omit-frame-pointer -fno-sanitize-recover=all)
+for sanitizers in address,undefined thread; do
+  for level in "-O0" "-O2" "-O3 -march=native" "-O2 -flto"; do
+    # shellcheck disable=SC2086  # several flags in one
+    both "$(tr -d ' =-' <<<"${sanitizers}_$level")" $level -fsanitize=$sanitizers "${check[@]}"
+  done
+done
+
+# valgrind of 2022 cannot read clang's debug information, nor does it know every instruction that -march=native may give. Its
+# threads take turns, and a death test's child is another program.
+for level in "-O0" "-O2 -fno-omit-frame-pointer" "-O3 -fomit-frame-pointer"; do
+  for kind in clang gcc; do
+    name=$(tr -d ' =-' <<<"valgrind_$level")
+    # shellcheck disable=SC2086
+    build "$kind" "$name" $level -g0
+    run "$kind" "$name" valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
+  done
 done

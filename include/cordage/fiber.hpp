@@ -307,5 +307,12 @@ inline std::string_view name() noexcept {
   return fiber == nullptr ? std::string_view{} : fiber->name();
 }
 
+// How much of its stack has been touched, in bytes, rounded up to pages; counts pages that an earlier user of the recycled stack
+// has touched. 0 outside of a fiber.
+inline std::size_t stack_high_water() noexcept {
+  const detail::fiber_base* const fiber = detail::fiber_base::current();
+  return fiber == nullptr ? 0 : detail::touched_bytes(fiber->its_stack());
+}
+
 }  // namespace this_fiber
 }  // namespace cordage

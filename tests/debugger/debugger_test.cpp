@@ -1,4 +1,5 @@
-// tools/gdb/cordage.py in a real gdb: what is suspended in the program of subject.cpp, live and in a core file.
+// tools/gdb/cordage.py in a real gdb: what is suspended in the program of subject.cpp, live and in a core file. And what lldb
+// sees without help.
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -141,6 +142,16 @@ TEST(debugger, shows_the_locals_of_a_selected_coroutine) {
 
 TEST(debugger, walks_from_what_runs_through_its_resumers) {
   EXPECT_TRUE(in_order(told_by_gdb({"bt"}), {"everything_is_suspended", "resumes_another", "program()", "run_ready", "main ()"}));
+}
+
+TEST(debugger, that_is_lldb_walks_so_too) {
+  const std::string lldb = CORDAGE_LLDB;
+  if (lldb.empty()) GTEST_SKIP() << "there is no lldb here";
+  support::child_process walks({lldb, "--no-lldbinit", "--batch", "-o", "breakpoint set --name everything_is_suspended", "-o", "run",
+                                "-o", "thread backtrace", CORDAGE_DEBUGGER_SUBJECT});
+  const std::string told = walks.wait().output;
+  EXPECT_TRUE(in_order(told, {"everything_is_suspended", "cordage_stack_root", "resumes_another", "cordage_stack_root", "program()",
+                              "cordage_stack_root", "run_ready", "main"}));
 }
 
 TEST(debugger, says_what_numbers_there_are) {

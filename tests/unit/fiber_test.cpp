@@ -203,12 +203,16 @@ TEST(fiber, keeps_registers_and_floating_point_values_across_waits) {
 TEST(fiber, has_an_aligned_stack_and_room_on_it) {
   run(fiber{fiber_options{.stack_size = 256 * 1024}, [] {
     alignas(64) volatile char big[128 * 1024];
+    asm volatile("" : : "r"(big) : "memory");  // or the compiler would keep its two ends only
     big[0] = 1;
     big[sizeof big - 1] = 2;
     await(yield_now());
     EXPECT_EQ(big[0] + big[sizeof big - 1], 3);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(&big) % 64, 0U);
+    EXPECT_GE(this_fiber::stack_high_water(), sizeof big);
+    EXPECT_LT(this_fiber::stack_high_water(), 256U * 1024);
   }});
+  EXPECT_EQ(this_fiber::stack_high_water(), 0U);
 }
 
 TEST(fiber, has_a_name) {

@@ -1,4 +1,7 @@
 // The switch for x86-64, System V ABI. See switch.hpp.
+//
+// Labels that are jumped to begin with endbr64. Shadow stacks are not switched: src/context/switch_x86_64.S does not say that they
+// may be on, so they are off in every program that is linked with it. Untested, since no machine of ours has them.
 #pragma once
 
 #include <new>
