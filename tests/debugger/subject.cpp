@@ -1,12 +1,18 @@
 // What tests/debugger/debugger_test.cpp looks at: one of each that can be suspended, then a stop.
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 
 #include <cordage/cordage.hpp>
 
 using namespace std::chrono_literals;
 
-extern "C" [[gnu::noinline]] void everything_is_suspended() { asm volatile("" ::: "memory"); }
+static bool aborts = false;
+
+extern "C" [[gnu::noinline]] void everything_is_suspended() {
+  asm volatile("" ::: "memory");
+  if (aborts) std::abort();
+}
 
 namespace {
 
@@ -94,7 +100,9 @@ cordage::task<> program() {
 
 }  // namespace
 
-int main() {
+// With any argument it aborts there.
+int main(int arguments, char**) {
+  aborts = arguments > 1;
   cordage::run(program());
   std::puts("ended");
 }

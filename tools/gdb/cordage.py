@@ -502,6 +502,20 @@ def backtrace(stackful):
 
 
 # --- Commands --------------------------------------------------------------------------------------------------------
+def in_cplusplus(invoke):
+    """gdb looks names up as the selected frame's language does: from within abort(), which is C, it would find none of ours."""
+
+    def invoke_so(self, argument, from_tty):
+        before = gdb.parameter("language")
+        gdb.execute("set language c++", to_string=True)
+        try:
+            invoke(self, argument, from_tty)
+        finally:
+            gdb.execute(f"set language {before}", to_string=True)
+
+    return invoke_so
+
+
 class Cordage(gdb.Command):
     """Fibers, coroutines and tasks of cordage: cordage strands, cordage bt N, cordage select N."""
 
@@ -515,6 +529,7 @@ class Strands(gdb.Command):
     def __init__(self):
         super().__init__("cordage strands", gdb.COMMAND_STACK)
 
+    @in_cplusplus
     def invoke(self, argument, from_tty):
         world = World()
         if not world.all:
@@ -529,6 +544,7 @@ class Backtrace(gdb.Command):
     def __init__(self):
         super().__init__("cordage bt", gdb.COMMAND_STACK)
 
+    @in_cplusplus
     def invoke(self, argument, from_tty):
         world = World()
         each = world.numbered(argument.strip())
@@ -551,6 +567,7 @@ class Select(gdb.Command):
     def __init__(self):
         super().__init__("cordage select", gdb.COMMAND_STACK)
 
+    @in_cplusplus
     def invoke(self, argument, from_tty):
         if not argument.strip():
             unwinder.redirect(None)
