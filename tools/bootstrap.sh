@@ -2,7 +2,7 @@
 # Makes sure that this machine has what building and testing need; silent when it does. What is missing is named, with
 # the reason, and then installed through apt-get where there is one and the right to use it.
 #
-#   tools/bootstrap.sh NEED…        needs: build test asan tsan gcc flags platforms kernel bench format
+#   tools/bootstrap.sh NEED…        needs: build test lldb asan tsan gcc flags platforms kernel bench format
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -53,8 +53,6 @@ has_llhttp() {
 
 has_openbsd_netcat() { has nc.openbsd || [[ $(nc -h 2>&1) == *-N* ]]; }
 
-has_lldb() { has lldb || compgen -c lldb- | grep -qx 'lldb-[0-9]*'; }
-
 need_build() {
   has_new_cmake || want cmake "the build needs CMake 3.25 or newer"
   has make || want make "the build is started by make"
@@ -65,7 +63,6 @@ need_test() {
   has_googletest || want libgtest-dev "the tests are written with GoogleTest"
   has python3 || want python3 "the checks of the source tree are Python scripts"
   on_macos || has gdb || want gdb "what a debugger sees of fibers and tasks is tested, too"
-  on_macos || has_lldb || want lldb-19 "the same; where there is none, its test is left out"
   has socat || want socat "the system tests talk to the examples with it"
   has_header ares.h || want libc-ares-dev "an example awaits its callbacks, and is tested"
   has_header hiredis/async.h || want libhiredis-dev "an example awaits its callbacks, and is tested"
@@ -133,6 +130,15 @@ need_platforms() {
   has ninja || want ninja-build "what is built for other machines is built with it"
 }
 
+# Without it one test is left out.
+need_lldb() {
+  local version
+  for version in "" -19 -20 -21; do
+    if has "lldb$version"; then return; fi
+  done
+  want lldb-19 "what a second debugger sees is tested, too"
+}
+
 # What tools/test_platforms.py --all needs besides: a whole emulated machine.
 need_kernel() {
   has qemu-system-aarch64 || want qemu-system-arm "runs tests on a real kernel for AArch64"
@@ -147,7 +153,7 @@ find_missing() {
   local need sanitizers_done=""
   for need in "$@"; do
     case $need in
-      build | test | gcc | bench | flags | platforms | kernel | format) "need_$need" ;;
+      build | test | lldb | gcc | bench | flags | platforms | kernel | format) "need_$need" ;;
       asan | tsan) if [[ -z $sanitizers_done ]]; then need_sanitizers && sanitizers_done=yes; fi ;;
       *) echo "bootstrap.sh: unknown need '$need'" >&2 && exit 2 ;;
     esac

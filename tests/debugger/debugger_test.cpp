@@ -150,7 +150,7 @@ TEST(debugger, walks_from_what_runs_through_its_resumers) {
 
 TEST(debugger, that_is_lldb_walks_so_too) {
   const std::string lldb = CORDAGE_LLDB;
-  if (lldb.empty()) GTEST_SKIP() << "there is no lldb here";
+  if (lldb.empty()) GTEST_SKIP() << "there is no lldb here; tools/bootstrap.sh lldb installs it";
   support::child_process walks({lldb, "--no-lldbinit", "--batch", "-o", "breakpoint set --name everything_is_suspended", "-o", "run",
                                 "-o", "thread backtrace", CORDAGE_DEBUGGER_SUBJECT});
   const std::string told = walks.wait().output;
