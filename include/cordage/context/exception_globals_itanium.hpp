@@ -18,7 +18,7 @@ namespace cordage::detail {
 
 struct exception_globals {
   void* caught;
-  // The ABI's is an unsigned int, and on 64-bit machines zeros up to the end of the word: so both are one load on some.
+  // The ABI's is an unsigned int, and on 64-bit machines zeros up to the end of the word.
   std::uintptr_t uncaught;
 
   static exception_globals& of_this_thread() noexcept {
