@@ -444,6 +444,14 @@ unwinder = SuspendedStack()
 register_unwinder(None, unwinder, replace=True)
 
 
+def first_suspended_frame():
+    """The frame behind the newest one of the selected thread, which may have functions inlined into it."""
+    frame = gdb.newest_frame()
+    while frame.type() == gdb.INLINE_FRAME:
+        frame = frame.older()
+    return frame.older()
+
+
 def arguments_of(frame):
     """Scalars by their values, the rest as dots."""
     block = frame.block()
@@ -487,7 +495,7 @@ def backtrace(stackful):
     unwinder.redirect(stackful.control["self_"])
     stacks = [[]]
     try:
-        at = gdb.newest_frame().older()
+        at = first_suspended_frame()
         while at is not None and at.is_valid() and at.pc() > NO_CODE:
             if at.name() == ROOT_OF_STACK:
                 stacks.append([])
@@ -576,7 +584,7 @@ class Select(gdb.Command):
         if not isinstance(chosen, Stackful) or not chosen.suspended():
             raise gdb.GdbError("cordage: only a suspended fiber or coroutine has frames to select")
         unwinder.redirect(chosen.control["self_"])
-        frame = gdb.newest_frame().older()
+        frame = first_suspended_frame()
         while frame.older() is not None and is_own(frame.name() or "", frame.function()):
             frame = frame.older()
         frame.select()
