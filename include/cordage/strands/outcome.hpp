@@ -136,11 +136,12 @@ class outcome : public value_slot<T> {
 
   const std::exception_ptr& exception() const noexcept { return exception_; }
 
-  // The value, or the exception thrown. Not after a stop, which is for the caller to see first.
+  // The value, or the exception thrown. Not after a stop, which is for the caller to see first. Once: whoever takes the exception
+  // is its owner then, and not the last of two threads that let go of where this lies.
   T take() {
     if (this->state() == outcome_state::value) [[likely]] return value_slot<T>::take();
     expects(this->state() == outcome_state::exception, "a value was taken from something that has not ended with one");
-    std::rethrow_exception(exception_);
+    std::rethrow_exception(std::exchange(exception_, nullptr));
   }
 
  private:
