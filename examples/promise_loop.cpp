@@ -63,8 +63,9 @@ void tell(question asked, const options& how) {
   if (const auto found = how.variables.find(asked.name); found != how.variables.end()) {
     asked.answer.set_value(found->second.value);
   } else {
-    const std::runtime_error unknown("there is no variable " + quoted(asked.name) + ": give it as " + asked.name + "=VALUE");
-    asked.answer.set_exception(std::make_exception_ptr(unknown));
+    auto unknown = std::make_exception_ptr(
+        std::runtime_error("there is no variable " + quoted(asked.name) + ": give it as " + asked.name + "=VALUE"));
+    asked.answer.set_exception(std::move(unknown));
   }
 }
 
