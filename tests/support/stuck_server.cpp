@@ -23,8 +23,8 @@ std::size_t send_until_stuck(client& peer, const server_program& server, seeded_
   std::size_t sent = 0;
   std::string piece;
   std::size_t taken = 0;  // of the piece
-  for (bool progress = true; progress;) {
-    progress = false;
+  // Twice in a row nothing more, since the kernel may have had no time yet to hand on what it had taken.
+  for (int quiet = 0; quiet < 2; ++quiet) {
     for (;;) {
       if (taken == piece.size()) {
         piece = bytes.next(65536);
@@ -32,7 +32,7 @@ std::size_t send_until_stuck(client& peer, const server_program& server, seeded_
       }
       const std::size_t more = peer.send_at_once(std::string_view(piece).substr(taken));
       if (more == 0) break;
-      progress = true;
+      quiet = -1;
       taken += more;
       check_bounded(sent += more);
     }
