@@ -48,6 +48,7 @@ no_shadow_stacks() {  # no_shadow_stacks NAME
   if [[ $family != x86_64 ]]; then return; fi
   for kind in clang gcc; do
     object=$(find "build/flags/${kind}_$1" -name 'switch_x86_64.S.o')
+    if [[ -z $object ]]; then echo "build/flags/${kind}_$1 has no switch_x86_64.S.o" >&2 && exit 1; fi
     if readelf -n "$object" | grep -q SHSTK; then echo "$object says that shadow stacks may be on" >&2 && exit 1; fi
   done
 }
