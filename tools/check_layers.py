@@ -48,7 +48,7 @@ PUBLIC_HEADERS = {
     "time.hpp": 4,
     "virtual_clock.hpp": 4,
     "buffered_reader.hpp": 5,
-    "endpoint.hpp": 6,
+    "endpoint.hpp": 5,
     "standard_input.hpp": 6,
     "watched_descriptor.hpp": 6,
     "serve.hpp": 6,

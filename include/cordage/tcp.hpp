@@ -33,20 +33,11 @@ class stream;
 namespace detail {
 
 using cordage::detail::descriptor;
+using cordage::detail::destination;
 using cordage::detail::io_kind;
 using cordage::detail::io_operation;
 using cordage::detail::transfer_operation;
 using cordage::detail::whole_transfer_operation;
-
-// What a stream leads to.
-class connection final : public descriptor {
- public:
-  connection(cordage::detail::file_descriptor opened, const endpoint& to) noexcept
-      : descriptor(std::move(opened)), remote(to) {}
-  std::string leads_to() const override { return to_string(remote); }
-
-  const endpoint remote;
-};
 
 // Reads on it give what has arrived, then the end of the stream.
 result<> end_of_receiving(descriptor& connection) noexcept;
@@ -58,7 +49,7 @@ result<> shut_down(descriptor& connection) noexcept;  // both directions
 class [[nodiscard]] stream {
  public:
   // For the library: takes over a connected, non-blocking socket.
-  explicit stream(std::unique_ptr<detail::connection> connected) noexcept : descriptor_(std::move(connected)) {}
+  explicit stream(std::unique_ptr<detail::descriptor> connected) noexcept : descriptor_(std::move(connected)) {}
 
   // As many bytes as have arrived, at least one, at most the buffer's size; 0 at the end of the stream. The buffer must
   // not be empty. Stop loses nothing: what has arrived stays for the next read.
@@ -117,7 +108,7 @@ class [[nodiscard]] stream {
     return const_cast<std::byte*>(bytes.data());
   }
 
-  std::unique_ptr<detail::connection> descriptor_;
+  std::unique_ptr<detail::descriptor> descriptor_;
 };
 
 namespace detail {
@@ -158,7 +149,7 @@ class connect_operation : public cordage::detail::io_wait {
   bool begin() noexcept;
 
   endpoint to_;
-  std::unique_ptr<connection> descriptor_;
+  std::unique_ptr<descriptor> descriptor_;
 };
 
 }  // namespace detail

@@ -14,7 +14,7 @@ namespace cordage::detail {
 namespace {
 
 bool complete_with(io_operation& op, std::error_code failure) noexcept {
-  op.failure = failure;
+  fail_with(op, failure);
   return true;
 }
 
@@ -124,8 +124,7 @@ bool attempt_connect(io_operation& op) noexcept {
   int code = 0;
   socklen_t size = sizeof code;
   if (::getsockopt(op.on->fd.get(), SOL_SOCKET, SO_ERROR, &code, &size) < 0) code = errno;
-  if (code != 0) op.failure = {code, std::system_category()};
-  return true;
+  return code == 0 || complete_with(op, {code, std::system_category()});
 }
 
 }  // namespace

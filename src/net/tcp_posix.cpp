@@ -58,7 +58,7 @@ result<> stream::set_no_delay(bool at_once) noexcept {
 result<endpoint> stream::local() const noexcept { return ask(descriptor_.get(), ::getsockname); }
 result<endpoint> stream::remote() const noexcept {
   if (!descriptor_) return fail(errc::closed);
-  return descriptor_->remote;
+  return descriptor_->leads_to.address;
 }
 
 async<> stream::finish(std::size_t most) {
@@ -95,7 +95,8 @@ result<> end_of_receiving(descriptor& connection) noexcept { return done(::shutd
 result<stream> accept_operation::get() {
   if (io_.failure != error{}) return fail(io_.failure);
   const socket_address from(address_);
-  return stream(std::make_unique<connection>(file_descriptor(std::exchange(io_.accepted, -1)), from.to_endpoint()));
+  file_descriptor accepted(std::exchange(io_.accepted, -1));
+  return stream(std::make_unique<descriptor>(std::move(accepted), destination{from.to_endpoint()}));
 }
 
 result<listener> bind_text(std::string_view where) {
@@ -133,7 +134,7 @@ bool connect_operation::begin() noexcept {
     io_.failure = last_error();
     return true;
   }
-  descriptor_ = std::make_unique<connection>(std::move(socket), to_);
+  descriptor_ = std::make_unique<descriptor>(std::move(socket), destination{to_});
   io_.on = descriptor_.get();
   descriptor_->writable = !under_way;
   return !under_way;

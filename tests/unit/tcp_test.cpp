@@ -15,6 +15,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cordage/dump.hpp>
 #include <cordage/fiber.hpp>
 #include <cordage/runtime.hpp>
 #include <cordage/scope.hpp>
@@ -264,6 +265,12 @@ TEST(tcp, write_some_gives_how_much_there_was_room_for) {
   });
 }
 
+void reset(tcp::stream& one) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ASSERT_EQ(::setsockopt(one.its_descriptor()->fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+  one.close();
+}
+
 template <class Body>
 std::string what_fails(Body body) {
   try {
@@ -277,10 +284,8 @@ std::string what_fails(Body body) {
 TEST(tcp, messages_of_thrown_errors_say_what_failed_and_with_whom) {
   on_fiber([] {
     auto [a, b] = connected();
-    const linger at_once{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(a.its_descriptor()->fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     const std::string peer = to_string(*b.remote());
-    a.close();
+    reset(a);
     std::array<std::byte, 1> buffer;
     EXPECT_EQ(what_fails([&] { (void)await(!b.read_some(buffer)); }), "read_some " + peer + ": Connection reset by peer");
     EXPECT_EQ(what_fails([&] { await(!b.write_all(buffer)); }), "write_all " + peer + ": Broken pipe");
@@ -303,13 +308,29 @@ TEST(tcp, messages_of_thrown_errors_say_what_failed_and_with_whom) {
   });
 }
 
+TEST(tcp, messages_say_with_whom_also_where_another_strand_has_closed_meanwhile) {
+  on_fiber([] {
+    auto [a, b] = connected();
+    const std::string peer = to_string(*b.remote());
+    const auto write = [&b] {
+      const std::string message = what_fails([&] { await(!b.write_all(std::vector<std::byte>(64 << 20))); });
+      b.close();
+      (void)dump();  // looks at the other strand, which has been woken as well
+      return message;
+    };
+    auto one = spawn(write), other = spawn(write);
+    for (int i = 0; i < 10; ++i) await(yield_now());
+    reset(a);
+    EXPECT_EQ(await(one).value(), "write_all " + peer + ": Connection reset by peer");
+    EXPECT_EQ(await(other).value(), "write_all " + peer + ": Broken pipe");
+  });
+}
+
 TEST(tcp, a_reset_is_an_error_and_never_a_signal) {
   std::signal(SIGPIPE, [](int) { FAIL() << "SIGPIPE"; });
   on_fiber([] {
     auto [a, b] = connected();
-    const linger at_once{.l_onoff = 1, .l_linger = 0};
-    ASSERT_EQ(::setsockopt(a.its_descriptor()->fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
-    a.close();
+    reset(a);
     std::array<std::byte, 4> buffer;
     EXPECT_EQ(await(b.read_some(buffer)).error(), std::errc::connection_reset);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(await(b.write_all(bytes_of("x"))).error(), std::errc::broken_pipe);

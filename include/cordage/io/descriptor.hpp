@@ -5,29 +5,27 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include <cordage/base/file_descriptor.hpp>
 #include <cordage/base/intrusive_list.hpp>
 #include <cordage/base/intrusive_queue.hpp>
+#include <cordage/io/destination.hpp>
 #include <cordage/io/io_operation.hpp>
 
 namespace cordage::detail {
 
 class backend;
 
-class descriptor : public list_hook<descriptor> {
+class descriptor final : public list_hook<descriptor> {
  public:
-  explicit descriptor(file_descriptor opened) noexcept : fd(std::move(opened)) {}
+  explicit descriptor(file_descriptor opened, const destination& to = {}) noexcept : fd(std::move(opened)), leads_to(to) {}
   descriptor(const descriptor&) = delete;
   descriptor& operator=(const descriptor&) = delete;
   // Operations that still wait complete with errc::closed.
-  virtual ~descriptor();
-
-  // What messages say it leads to; empty where that says nothing.
-  virtual std::string leads_to() const { return {}; }
+  ~descriptor();
 
   file_descriptor fd;
+  const destination leads_to;
 
   // Readiness as far as it is known: true means that it is worth an attempt. Cleared by an attempt that found nothing,
   // and by a read that was shorter than its buffer; set by the backend.
@@ -51,6 +49,12 @@ class descriptor : public list_hook<descriptor> {
   backend* registered_with = nullptr;
   std::uint32_t index = 0;
 };
+
+// The operation is complete, in vain.
+inline void fail_with(io_operation& op, error why) noexcept {
+  op.failure = why;
+  if (op.on != nullptr) op.failed_with = op.on->leads_to;
+}
 
 // Tries the operation without waiting; true if it is complete. Defined per system.
 bool attempt(io_operation& op) noexcept;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <cordage/context/resumable.hpp>
+#include <cordage/io/destination.hpp>
 #include <cordage/result.hpp>
 
 namespace cordage::detail {
@@ -49,12 +50,13 @@ constexpr const char* public_name(io_kind kind) noexcept {
 struct io_operation {
   io_kind kind;
   bool pending = false;  // a backend holds it
-  descriptor* on;        // null: the stream had been closed, the operation fails
+  descriptor* on;        // null: the stream had been closed, the operation fails; gone, perhaps, once it is complete
   std::byte* buffer = nullptr;  // what sending reads is not written to; accept: for the peer's address, or null
   std::size_t length = 0;
   std::size_t transferred = 0;
   int accepted = -1;  // accept: the new descriptor
   error failure{};
+  destination failed_with;  // kept for messages
   resumable* waiter = nullptr;   // woken at completion
   io_operation* next = nullptr;  // of the descriptor's queue
 

@@ -28,9 +28,10 @@ class io_wait {
     return by.submit(io_);
   }
 
-  // What messages about its failure begin with: "read_some 127.0.0.1:7007".
+  // What messages about its failure begin with: "read_some 127.0.0.1:7007". Others may have closed the descriptor since it
+  // was complete.
   std::string described() const {
-    const std::string to = io_.on != nullptr ? io_.on->leads_to() : std::string();
+    const std::string to = to_string(io_.pending ? io_.on->leads_to : io_.failed_with);
     return to.empty() ? public_name(io_.kind) : public_name(io_.kind) + (' ' + to);
   }
 
