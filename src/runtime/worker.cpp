@@ -50,16 +50,18 @@ resumable* worker::take_ready() noexcept {
 }
 
 // Run what is ready, oldest first. The nodes are taken from the queue all at once: while they run nothing is added to
-// them, so each next one is known, and fetched, early. What others have posted, a stop perhaps, takes its place in the
-// queue at once: to see that there is none costs a load.
+// them, so each next one is known, and what it runs is loaded a turn before it is needed. What others have posted, a stop
+// perhaps, takes its place in the queue at once: to see that there is none costs a load.
 void worker::run_ready() noexcept {
   int left = turns;
   while (resumable* next = take_ready()) {
+    auto run_next = next->run;
     do {
       resumable& node = *next;
+      const auto run = run_next;
       next = node.next;
-      __builtin_prefetch(next);
-      left -= run_node(node);
+      if (next != nullptr) run_next = next->run;
+      left -= run_node(node, run);
       if (!inbox_.empty()) [[unlikely]] inbox_.take(ready_);
       if (left <= 0) [[unlikely]] {
         look_outside();

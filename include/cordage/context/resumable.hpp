@@ -16,8 +16,8 @@ struct resumable {
   resumable() noexcept {}
 
   resumable* next;          // of the queue it is in
-  void (*run)(resumable&);  // goes on; the node may be gone when it returns. Throws nothing, and is not declared so:
-                            // then it can end in a jump to what goes on
+  void (*run)(resumable&);  // goes on; the node may be gone when it returns. Stays the same in a queue. Throws nothing, and
+                            // is not declared so: then it can end in a jump to what goes on
   executor* home;           // where it goes on; never null once something may complete it
 };
 

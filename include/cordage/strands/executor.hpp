@@ -63,10 +63,10 @@ class executor {
  protected:
   ~executor() = default;
 
-  // Gives how many operations that were ready the turn took, and 1 for itself.
-  int run_node(resumable& node) noexcept {
+  // `run` is the node's. Gives how many operations that were ready the turn took, and 1 for itself.
+  int run_node(resumable& node, void (*run)(resumable&)) noexcept {
     budget_ = turn_budget;
-    node.run(node);
+    run(node);
     return 1 + turn_budget - budget_;
   }
 
