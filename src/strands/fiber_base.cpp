@@ -38,15 +38,20 @@ CORDAGE_ALWAYS_INLINE void fiber_base::left() noexcept {
   outside_ = nullptr;
 }
 
-// The executor's side. When the fiber has left its stack to wait, the operation is started here; one that completes
-// at once sends the fiber straight back, as long as the budget of its turn lasts.
+// The executor's side. When the fiber has left its stack to wait, the operation is started here.
 CORDAGE_ALWAYS_INLINE void fiber_base::take_its_turn(bool first) noexcept {
   home->enter(*on);
-  for (;; first = false) {
-    enter(first);
-    if (type->start(*this)) return;
+  enter(first);
+  if (!type->start(*this)) [[unlikely]] go_straight_on();
+}
+
+// The operation was complete at once: the fiber is sent straight back, as long as the budget of its turn lasts. Apart from
+// the turn, which would keep in memory what a loop needs again.
+[[gnu::noinline]] void fiber_base::go_straight_on() noexcept {
+  do {
     if (!home->spend()) [[unlikely]] return wake(*this);
-  }
+    enter(false);
+  } while (!type->start(*this));
 }
 
 void fiber_base::begin(resumable& node) {

@@ -125,6 +125,7 @@ class alignas(64) fiber_base : public fiber_wait, public stackful {
   static void entry(void* self);
   CORDAGE_ALWAYS_INLINE void enter(bool first) noexcept;
   CORDAGE_ALWAYS_INLINE void take_its_turn(bool first) noexcept;
+  void go_straight_on() noexcept;
   CORDAGE_ALWAYS_INLINE void left() noexcept;
   void take_turn() noexcept;
 
