@@ -38,21 +38,21 @@ void note_short_read(descriptor& d, std::size_t got, std::size_t asked) noexcept
 
 bool attempt_receive(io_operation& op) noexcept {
   descriptor& d = *op.on;
+  const std::size_t wanted = asked_for_next(op);
   const ssize_t got = retried([&] {
-    return op.kind == io_kind::read ? ::read(d.fd.get(), op.buffer, op.length)
-                                    : ::recv(d.fd.get(), op.buffer, op.length, 0);
+    return op.kind == io_kind::read ? ::read(d.fd.get(), op.buffer, wanted) : ::recv(d.fd.get(), op.buffer, wanted, 0);
   });
   if (got < 0) return failed(op, errno, d.readable);
   op.transferred = static_cast<std::size_t>(got);
   d.active = true;
-  if (got > 0) note_short_read(d, op.transferred, op.length);
+  if (got > 0) note_short_read(d, op.transferred, wanted);
   return true;
 }
 
 bool attempt_receive_exactly(io_operation& op) noexcept {
   descriptor& d = *op.on;
   while (op.transferred < op.length) {
-    const std::size_t wanted = op.length - op.transferred;
+    const std::size_t wanted = asked_for_next(op);
     const ssize_t got = retried([&] { return ::recv(d.fd.get(), op.buffer + op.transferred, wanted, 0); });
     if (got < 0) return failed(op, errno, d.readable);
     if (got == 0) return complete_with(op, errc::end_of_stream);
@@ -67,8 +67,7 @@ bool attempt_receive_exactly(io_operation& op) noexcept {
 bool attempt_send(io_operation& op) noexcept {
   descriptor& d = *op.on;
   while (op.transferred < op.length) {  // of nothing the system need not be told
-    const ssize_t sent = retried(
-        [&] { return send_quietly(d.fd.get(), op.buffer + op.transferred, op.length - op.transferred); });
+    const ssize_t sent = retried([&] { return send_quietly(d.fd.get(), op.buffer + op.transferred, asked_for_next(op)); });
     if (sent < 0) return failed(op, errno, d.writable);
     op.transferred += static_cast<std::size_t>(sent);
     d.active = true;
@@ -91,7 +90,7 @@ bool attempt_read_shared(io_operation& op) noexcept {
   descriptor& d = *op.on;
   if (!is_ready(op, POLLIN, d.readable)) return false;
   if (op.failure != error{}) return true;
-  const ssize_t got = retried([&] { return ::read(d.fd.get(), op.buffer, op.length); });
+  const ssize_t got = retried([&] { return ::read(d.fd.get(), op.buffer, asked_for_next(op)); });
   if (got < 0) return failed(op, errno, d.readable);
   op.transferred = static_cast<std::size_t>(got);
   return true;

@@ -1,6 +1,7 @@
 // The contract of backends (io/backend.hpp): bytes that are received and sent in pieces, by many, and withdrawn.
 #include <cordage/io/backend.hpp>
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -231,6 +232,25 @@ TEST_P(transfer_contract, has_received_and_sent_nothing_at_once) {
     EXPECT_FALSE(by.submit(nothing));
     EXPECT_EQ(nothing.failure, error{});
   }
+}
+
+// As many bytes as a length of 32 bits says are none.
+TEST_P(transfer_contract, receives_into_more_memory_than_one_call_fills) {
+  constexpr std::size_t size = std::size_t{1} << 32;
+  void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  for (const bool is_there : {false, true}) {
+    waiting_operation read(at, io_kind::receive, *near, memory, size);
+    if (is_there) send_from_far("abc");
+    if (by.submit(read)) {
+      by.poll(time_point::min());
+      if (!is_there) send_from_far("abc");
+      finish(read);
+    }
+    EXPECT_EQ(read.failure, error{});
+    EXPECT_EQ(read.transferred, 3u);
+  }
+  EXPECT_EQ(::munmap(memory, size), 0);
 }
 
 // As where a runtime is run once more, by another thread.

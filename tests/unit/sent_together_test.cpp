@@ -1,8 +1,9 @@
-// Backends may keep back what is sent, to send it together with what others send; nobody waits long for that.
+// Backends may keep back what is to be asked of the system, to ask it together with what others ask; nobody waits long for that.
 #include <cordage/tcp.hpp>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -12,32 +13,28 @@
 
 #include <cordage/fiber.hpp>
 #include <cordage/runtime.hpp>
+#include <cordage/time.hpp>
+#include <cordage/virtual_clock.hpp>
+
+#include "connected.hpp"
 
 namespace {
 
 using namespace cordage;
-
-struct pair {
-  tcp::stream a, b;
-};
-pair connected() {
-  auto listener = std::move(*tcp::listener::bind(*endpoint::parse("127.0.0.1:0")));
-  auto connecting = spawn([&] { return await(!tcp::connect(listener.local())); });
-  auto accepted = await(!listener.accept());
-  auto joined = await(connecting);
-  return {std::move(*joined), std::move(accepted)};
-}
+using namespace std::chrono_literals;
+using support::connected;
+using support::connection;
 
 // Who is busy keeps nobody from sending: not even those who send together because they were told of together.
 TEST(sent_together, what_many_answer_at_once_is_sent_before_others_have_had_many_turns) {
   run(fiber{[] {
     constexpr std::size_t many = 16;
-    std::vector<pair> all;
+    std::vector<connection> all;
     for (std::size_t i = 0; i < many; ++i) all.push_back(connected());
     int turns = 0;
     int longest = 0;
     std::size_t answered = 0;
-    for (pair& each : all) {
+    for (connection& each : all) {
       spawn([&] {
         std::array<std::byte, 1> byte;
         await(!each.b.read_exactly(byte));
@@ -49,12 +46,32 @@ TEST(sent_together, what_many_answer_at_once_is_sent_before_others_have_had_many
     }
     await(yield_now());
     const std::array<std::byte, 1> question{};
-    for (pair& each : all) await(!each.a.write_all(question));
+    for (connection& each : all) await(!each.a.write_all(question));
     while (answered < many) {
       ++turns;
       await(yield_now());
     }
     EXPECT_LE(longest, 4);
+  }});
+}
+
+// Half of what is read has come before the reader has its turn, and the other half is there as well.
+TEST(sent_together, virtual_time_does_not_pass_while_something_is_kept_back) {
+  virtual_clock clock;
+  runtime rt({.clock = &clock});
+  rt.run(fiber{[&] {
+    auto [a, b] = connected();
+    auto reader = spawn([&] {
+      std::array<std::byte, 20> both;
+      return await(with_timeout(1s, b.read_exactly(both))).has_value();
+    });
+    await(sleep_for(1ms));  // it waits in the kernel
+    const std::array<std::byte, 10> half{};
+    await(!a.write_all(half));
+    await(!a.write_all(half));
+    const auto before = now();
+    EXPECT_TRUE(await(reader).value());
+    EXPECT_EQ(now(), before);
   }});
 }
 

@@ -22,14 +22,16 @@
 #include <cordage/task.hpp>
 #include <cordage/time.hpp>
 
+#include "connected.hpp"
 #include "slowly.hpp"
 
 namespace {
 
 using namespace cordage;
 using namespace std::chrono_literals;
-
-tcp::listener any_port() { return std::move(*tcp::listener::bind(*endpoint::parse("127.0.0.1:0"))); }
+using support::any_port;
+using support::connected;
+using support::reset;
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
@@ -42,18 +44,6 @@ std::string read_to_end(tcp::stream& from) {
   std::array<std::byte, 1000> buffer;
   while (const auto n = await(!from.read_some(buffer))) all += text_of(std::span(buffer).first(n));
   return all;
-}
-
-// Two ends of one connection.
-struct pair {
-  tcp::stream a, b;
-};
-pair connected() {
-  auto listener = any_port();
-  auto connecting = spawn([&] { return await(!tcp::connect(listener.local())); });
-  auto accepted = await(!listener.accept());
-  auto joined = await(connecting);
-  return {std::move(*joined), std::move(accepted)};
 }
 
 // Runs a test body on a fiber.
@@ -265,12 +255,6 @@ TEST(tcp, write_some_gives_how_much_there_was_room_for) {
   });
 }
 
-void reset(tcp::stream& one) {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  ASSERT_EQ(::setsockopt(one.its_descriptor()->fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
-  one.close();
-}
-
 template <class Body>
 std::string what_fails(Body body) {
   try {
@@ -336,6 +320,21 @@ TEST(tcp, a_reset_is_an_error_and_never_a_signal) {
     for (int i = 0; i < 3; ++i) EXPECT_EQ(await(b.write_all(bytes_of("x"))).error(), std::errc::broken_pipe);
   });
   std::signal(SIGPIPE, SIG_DFL);
+}
+
+TEST(tcp, a_reset_after_some_of_what_is_read_is_no_end_of_the_stream) {
+  on_fiber([] {
+    auto [a, b] = connected();
+    auto reader = spawn([&] {
+      std::array<std::byte, 20> all;
+      return await(b.read_exactly(all)).error();
+    });
+    await(sleep_for(1ms));  // so that it waits, mostly
+    await(!a.write_all(bytes_of("0123456789")));
+    await(sleep_for(1ms));
+    reset(a);
+    EXPECT_EQ(await(reader).value(), std::errc::connection_reset);
+  });
 }
 
 TEST(tcp, connects_to_an_endpoint_given_as_text) {

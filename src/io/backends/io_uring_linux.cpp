@@ -9,6 +9,7 @@
 
 #include "io/backends/time_left.hpp"
 #include "io/backends/waiting_operations.hpp"
+#include "io/socket_calls.hpp"
 
 namespace cordage::detail {
 namespace {
@@ -37,9 +38,6 @@ constexpr way way_of(io_kind kind) noexcept {
     default: return way::attempt;
   }
 }
-
-// The kernel counts with an int.
-constexpr std::size_t most_at_once = 1 << 30;
 
 // What says nothing about the operation: it was interrupted, or the thread that had handed it over has ended.
 constexpr bool has_to_be_repeated(int code) noexcept { return code == ECANCELED || code == EINTR || code == EAGAIN; }
@@ -99,7 +97,7 @@ void io_uring_backend::hand_over(io_operation& op) noexcept {
   entry.opcode = how == way::receive ? IORING_OP_RECV : IORING_OP_SEND;
   if (!was_ready) entry.ioprio = poll_first;
   entry.addr = reinterpret_cast<std::uintptr_t>(op.buffer + op.transferred);
-  entry.len = static_cast<std::uint32_t>(std::min(op.length - op.transferred, most_at_once));
+  entry.len = static_cast<std::uint32_t>(asked_for_next(op));
   // Not MSG_WAITALL: it would tell neither that bytes move, by which idle connections are known, nor why they end.
   if (how == way::send) entry.msg_flags = MSG_NOSIGNAL;
 }
