@@ -48,7 +48,7 @@ result<> shut_down(descriptor& connection) noexcept;  // both directions
 // A connection. Move-only; destroying it closes it.
 class [[nodiscard]] stream {
  public:
-  // For the library: takes over a connected, non-blocking socket.
+  // For the library: takes over a connected, non-blocking socket that says where it leads to.
   explicit stream(std::unique_ptr<detail::descriptor> connected) noexcept : descriptor_(std::move(connected)) {}
 
   // As many bytes as have arrived, at least one, at most the buffer's size; 0 at the end of the stream. The buffer must
@@ -143,12 +143,10 @@ class connect_operation : public cordage::detail::io_wait {
 
   bool ready() noexcept;
   result<stream> get();
-  std::string described() const { return io_.on == nullptr && to_ == endpoint() ? "connect" : "connect " + to_string(to_); }
 
  private:
   bool begin() noexcept;
 
-  endpoint to_;
   std::unique_ptr<descriptor> descriptor_;
 };
 

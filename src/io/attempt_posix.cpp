@@ -14,7 +14,7 @@ namespace cordage::detail {
 namespace {
 
 bool complete_with(io_operation& op, std::error_code failure) noexcept {
-  fail_with(op, failure);
+  op.failure = failure;
   return true;
 }
 
@@ -30,7 +30,7 @@ bool failed(io_operation& op, int code, bool& ready) noexcept {
   }
 }
 
-// A read shorter than its buffer has emptied the descriptor: the next edge will tell of more, so that the next attempt
+// A read shorter than what was asked for has emptied the descriptor: the next edge will tell of more, so that the next attempt
 // need not be made in vain. After the end there is no next edge.
 void note_short_read(descriptor& d, std::size_t got, std::size_t asked) noexcept {
   if (got < asked && !d.ended) d.readable = false;

@@ -3,11 +3,8 @@
 
 #include <sys/types.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
-
-#include <cordage/io/io_operation.hpp>
 
 namespace cordage::detail {
 
@@ -25,13 +22,6 @@ int open_pipe(int (&ends)[2]) noexcept;
 
 // What poll(2) says of one descriptor without waiting, its revents; -1 with errno.
 int ready_events(int fd, short direction) noexcept;
-
-// How many bytes one call is asked for at most: macOS refuses more than fit an int, and io_uring's length has 32 bits.
-inline constexpr std::size_t most_at_once = 1 << 30;
-
-inline std::size_t asked_for_next(const io_operation& op) noexcept {
-  return std::min(op.length - op.transferred, most_at_once);
-}
 
 // Repeats a call that a signal interrupted.
 template <class Call>

@@ -108,7 +108,7 @@ result<listener> bind_text(std::string_view where) {
 connect_operation::connect_operation(const result<endpoint>& to) noexcept
     : io_wait(io_operation(io_kind::connect, nullptr)) {
   if (to) {
-    to_ = *to;
+    leads_to_.address = *to;
   } else {
     io_.failure = to.error();
   }
@@ -121,7 +121,7 @@ bool connect_operation::ready() noexcept {
 }
 
 bool connect_operation::begin() noexcept {
-  socket_address address(to_);
+  socket_address address(leads_to_.address);
   file_descriptor socket(cordage::detail::open_stream_socket(address.family()));
   if (!socket || set_flag(socket.get(), IPPROTO_TCP, TCP_NODELAY, true) < 0) {
     io_.failure = last_error();
@@ -134,7 +134,7 @@ bool connect_operation::begin() noexcept {
     io_.failure = last_error();
     return true;
   }
-  descriptor_ = std::make_unique<descriptor>(std::move(socket), destination{to_});
+  descriptor_ = std::make_unique<descriptor>(std::move(socket), leads_to_);
   io_.on = descriptor_.get();
   descriptor_->writable = !under_way;
   return !under_way;

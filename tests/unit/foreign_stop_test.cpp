@@ -17,6 +17,7 @@
 #include <cordage/when.hpp>
 
 #include "both_styles.hpp"
+#include "connected.hpp"
 #include "counted.hpp"
 #include "manual_operation.hpp"
 
@@ -95,9 +96,8 @@ struct theirs {
 
 // What a foreign coroutine is told when it awaits make(), in a runtime that is stopped then.
 template <class Make>
-std::string told_when_stopped(Make make) {
+std::string told_when_stopped(Make make, runtime& rt, std::string& message) {
   std::string order;
-  runtime rt;
   std::optional<theirs> foreign;
   auto awaits = [&]() -> theirs {
     try {
@@ -105,6 +105,7 @@ std::string told_when_stopped(Make make) {
       order += "!";
     } catch (const std::system_error& e) {
       order += "[" + e.code().message() + "]";
+      message = e.what();
     }
     order += "g";
   };
@@ -118,6 +119,13 @@ std::string told_when_stopped(Make make) {
   EXPECT_THROW(rt.run(program()), stopped_error);
   EXPECT_TRUE(foreign->done());
   return order;
+}
+
+template <class Make>
+std::string told_when_stopped(Make make) {
+  runtime rt;
+  std::string message;
+  return told_when_stopped(make, rt, message);
 }
 
 TEST(foreign_coroutine, is_a_boundary_for_the_stop_of_combinators_and_of_what_decides_about_stops) {
@@ -142,6 +150,17 @@ TEST(foreign_coroutine, is_a_boundary_for_the_stop_of_combinators_and_of_what_de
     return suspend<int>(keeps, drops);
   };
   EXPECT_EQ(told_when_stopped(drops_on_stop), stopped_and_went_on);
+}
+
+TEST(foreign_coroutine, is_told_with_whom_it_was_when_it_was_stopped) {
+  runtime rt;
+  std::optional<connection> between;
+  rt.run(fiber{[&] { between.emplace(connected()); }});
+  const std::string peer = to_string(*between->a.remote());
+  std::byte byte;
+  std::string message;
+  told_when_stopped([&] { return between->a.read_some({&byte, 1}); }, rt, message);
+  EXPECT_EQ(message, "read_some " + peer + ": stopped");
 }
 
 TEST(foreign_coroutine, begins_what_is_shielded_although_its_runtime_was_stopped) {

@@ -296,17 +296,19 @@ TEST(tcp, messages_say_with_whom_also_where_another_strand_has_closed_meanwhile)
   on_fiber([] {
     auto [a, b] = connected();
     const std::string peer = to_string(*b.remote());
-    const auto write = [&b] {
+    std::string dumps;
+    const auto write = [&] {
       const std::string message = what_fails([&] { await(!b.write_all(std::vector<std::byte>(64 << 20))); });
       b.close();
-      (void)dump();  // looks at the other strand, which has been woken as well
+      dumps += dump();
       return message;
     };
     auto one = spawn(write), other = spawn(write);
     for (int i = 0; i < 10; ++i) await(yield_now());
     reset(a);
-    EXPECT_EQ(await(one).value(), "write_all " + peer + ": Connection reset by peer");
-    EXPECT_EQ(await(other).value(), "write_all " + peer + ": Broken pipe");
+    EXPECT_TRUE(await(one).value().starts_with("write_all " + peer + ": "));
+    EXPECT_TRUE(await(other).value().starts_with("write_all " + peer + ": "));
+    EXPECT_NE(dumps.find(" write_all " + peer), dumps.npos) << dumps;
   });
 }
 

@@ -25,10 +25,9 @@ class descriptor final : public list_hook<descriptor> {
   ~descriptor();
 
   file_descriptor fd;
-  const destination leads_to;
 
   // Readiness as far as it is known: true means that it is worth an attempt. Cleared by an attempt that found nothing,
-  // and by a read that was shorter than its buffer; set by the backend.
+  // and by a read that was shorter than what it asked for; set by the backend.
   bool readable = true;
   bool writable = true;
   // The peer will send no more, or there was an error: then no further event will come, and nothing clears readable.
@@ -48,13 +47,9 @@ class descriptor final : public list_hook<descriptor> {
   // The backend's own: where it registered the descriptor, and under which index.
   backend* registered_with = nullptr;
   std::uint32_t index = 0;
-};
 
-// The operation is complete, in vain.
-inline void fail_with(io_operation& op, error why) noexcept {
-  op.failure = why;
-  if (op.on != nullptr) op.failed_with = op.on->leads_to;
-}
+  const destination leads_to;
+};
 
 // Tries the operation without waiting; true if it is complete. Defined per system.
 bool attempt(io_operation& op) noexcept;

@@ -2,11 +2,11 @@
 // attempt it and a completion backend can submit it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 #include <cordage/context/resumable.hpp>
-#include <cordage/io/destination.hpp>
 #include <cordage/result.hpp>
 
 namespace cordage::detail {
@@ -50,18 +50,22 @@ constexpr const char* public_name(io_kind kind) noexcept {
 struct io_operation {
   io_kind kind;
   bool pending = false;  // a backend holds it
-  descriptor* on;        // null: the stream had been closed, the operation fails; gone, perhaps, once it is complete
+  descriptor* on;        // null: the stream had been closed, the operation fails
   std::byte* buffer = nullptr;  // what sending reads is not written to; accept: for the peer's address, or null
   std::size_t length = 0;
   std::size_t transferred = 0;
   int accepted = -1;  // accept: the new descriptor
   error failure{};
-  destination failed_with;  // kept for messages
   resumable* waiter = nullptr;   // woken at completion
   io_operation* next = nullptr;  // of the descriptor's queue
 
   io_operation(io_kind what, descriptor* where, std::byte* bytes = nullptr, std::size_t count = 0) noexcept
       : kind(what), on(where), buffer(bytes), length(count) {}
 };
+
+// How many bytes a system call is asked for next. Neither macOS nor io_uring counts further than an int.
+inline std::size_t asked_for_next(const io_operation& op) noexcept {
+  return std::min(op.length - op.transferred, std::size_t{1} << 30);
+}
 
 }  // namespace cordage::detail

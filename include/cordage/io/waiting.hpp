@@ -17,7 +17,8 @@ class io_wait {
   // To begin it is a system call at most: a time limit need not count that, see time_limit.hpp.
   static constexpr bool begins_in_no_time = true;
 
-  explicit io_wait(const io_operation& what) noexcept : io_(what) {}
+  explicit io_wait(const io_operation& what) noexcept
+      : io_(what), leads_to_(what.on != nullptr ? what.on->leads_to : destination()) {}
 
   bool ready() noexcept { return attempt_if_ready(io_); }
 
@@ -28,10 +29,9 @@ class io_wait {
     return by.submit(io_);
   }
 
-  // What messages about its failure begin with: "read_some 127.0.0.1:7007". Others may have closed the descriptor since it
-  // was complete.
+  // What messages about its failure begin with: "read_some 127.0.0.1:7007".
   std::string described() const {
-    const std::string to = to_string(io_.pending ? io_.on->leads_to : io_.failed_with);
+    const std::string to = to_string(leads_to_);
     return to.empty() ? public_name(io_.kind) : public_name(io_.kind) + (' ' + to);
   }
 
@@ -39,6 +39,7 @@ class io_wait {
 
  protected:
   io_operation io_;
+  destination leads_to_;  // known also when others have closed the descriptor
 };
 
 // Completes with how many bytes were transferred.

@@ -9,7 +9,6 @@
 
 #include "io/backends/time_left.hpp"
 #include "io/backends/waiting_operations.hpp"
-#include "io/socket_calls.hpp"
 
 namespace cordage::detail {
 namespace {
@@ -143,7 +142,7 @@ bool io_uring_backend::is_complete(io_operation& op, const io_uring_cqe& answer)
   bool& ready = waits_to_read(op.kind) ? d.readable : d.writable;
   if (answer.res < 0) {
     if (has_to_be_repeated(-answer.res)) return false;
-    fail_with(op, std::error_code(-answer.res, std::system_category()));
+    op.failure = {-answer.res, std::system_category()};
     return ready = true;  // as it is after the end: nothing is waited for any more
   }
   const way how = way_of(op.kind);
@@ -156,7 +155,7 @@ bool io_uring_backend::is_complete(io_operation& op, const io_uring_cqe& answer)
   op.transferred += static_cast<std::size_t>(answer.res);
   const bool whole = op.transferred == op.length;
   const bool ended = how == way::receive && answer.res == 0;
-  if (ended && !whole && op.kind == io_kind::receive_exactly) fail_with(op, errc::end_of_stream);
+  if (ended && !whole && op.kind == io_kind::receive_exactly) op.failure = errc::end_of_stream;
   if (!(whole || ended || op.kind == io_kind::receive || op.kind == io_kind::send)) return false;
   ready = whole || ended || (answer.flags & more_to_receive) != 0;
   return true;

@@ -25,12 +25,7 @@ readiness_backend::~readiness_backend() {
 
 bool readiness_backend::submit(io_operation& op) noexcept {
   descriptor& d = *op.on;
-  if (d.registered_with == nullptr) {
-    if (const error refusal = settle(d); refusal != error{}) {
-      fail_with(op, refusal);
-      return false;
-    }
-  }
+  if (d.registered_with == nullptr && !settle(d, op.failure)) return false;
   if (is_done_already(op) || attempt_if_ready(op)) return false;
   queue_of(op).push(op);
   return op.pending = true;
@@ -43,7 +38,7 @@ cancel_result readiness_backend::cancel(io_operation& op) noexcept {
 }
 
 // Gives it a slot, and registers it.
-error readiness_backend::settle(descriptor& d) noexcept {
+bool readiness_backend::settle(descriptor& d, error& failure) noexcept {
   if (free_slots_.empty()) {
     free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
@@ -51,12 +46,12 @@ error readiness_backend::settle(descriptor& d) noexcept {
   }
   d.index = free_slots_.back();
   slot& home = slots_[d.index];
-  const error refusal = enroll(d, std::uint64_t{home.generation} << 32 | d.index);
-  if (refusal != error{}) return refusal;
+  failure = enroll(d, std::uint64_t{home.generation} << 32 | d.index);
+  if (failure != error{}) return false;
   free_slots_.pop_back();
   home.tenant = &d;
   d.registered_with = this;
-  return {};
+  return true;
 }
 
 void readiness_backend::forget(descriptor& d) noexcept {

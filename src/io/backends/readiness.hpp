@@ -61,7 +61,7 @@ class readiness_backend : public backend {
     std::uint32_t generation = 0;
   };
 
-  error settle(descriptor& d) noexcept;
+  bool settle(descriptor& d, error& failure) noexcept;
 
   // Attempts what waits, in its order, and wakes whoever waited for what is complete.
   static void serve(intrusive_queue<io_operation>& waiting) noexcept {

@@ -26,7 +26,7 @@ inline void finish_first(intrusive_queue<io_operation>& waiting) noexcept {
 // Of what stands in no line any more: its descriptor goes.
 inline void end_with_closed(io_operation& op) noexcept {
   op.pending = false;
-  fail_with(op, errc::closed);
+  op.failure = errc::closed;
   op.on = nullptr;
   wake(*op.waiter);
 }
