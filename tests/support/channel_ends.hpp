@@ -31,10 +31,12 @@ void each_mix(F&& f) {
   }
 }
 
-// A strand that runs the first function in a task, or the second one on a fiber.
+// A strand that runs the first function in a task, or the second one on a fiber. Of very many fibers some may have no guard.
 template <class InTask, class OnFiber, class... Args>
 auto spawn_either(style in, InTask in_task, OnFiber on_fiber, Args... args) {
-  return in == style::task ? cordage::spawn(in_task, std::move(args)...) : cordage::spawn(on_fiber, std::move(args)...);
+  const cordage::spawn_options options{.allow_unguarded = true};
+  return in == style::task ? cordage::spawn(options, in_task, std::move(args)...)
+                           : cordage::spawn(options, on_fiber, std::move(args)...);
 }
 
 // A strand that awaits make(), which is kept.
