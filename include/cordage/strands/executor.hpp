@@ -93,12 +93,8 @@ class executor {
 };
 
 inline void executor::wake(resumable& node) noexcept {
-  executor* running = running_;
-  if (running == node.home) [[likely]] {
-    // The compiler must not use one for the other: node.home comes from memory that is rarely in the first cache, and
-    // the queue would wait for it. Measured on 1000 tasks in turn: 19 cycles a turn instead of 21.
-    asm("" : "+r"(running));
-    running->ready_.push(node);
+  if (running_ == node.home) [[likely]] {
+    node.home->ready_.push(node);
   } else {
     node.home->schedule(node);
   }
