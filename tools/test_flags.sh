@@ -60,7 +60,7 @@ mkdir -p build/flags
 if [[ ${1:-} != --all ]]; then
   both plain -O0 -fno-omit-frame-pointer "$protection"
   no_shadow_stacks plain
-  both hard -O3 -march=native -flto -fomit-frame-pointer
+  both hard -O3 -march=native -flto=auto -fomit-frame-pointer
   exit
 fi
 
@@ -70,25 +70,25 @@ both O2_frame_pointers -O2 -fno-omit-frame-pointer
 both O2_no_frame_pointers -O2 -fomit-frame-pointer
 both Os -Os
 both O3_native -O3 -march=native
-both lto -O2 -flto
+both lto -O2 -flto=auto
 both protection -O2 "$protection"
 
 # The presets' sanitizers are clang's, at -O1.
 check=(-fno-omit-frame-pointer -fno-sanitize-recover=all)
 for sanitizers in address,undefined thread; do
-  for level in "-O0" "-O2" "-O3 -march=native" "-O2 -flto"; do
+  for level in "-O0" "-O2" "-O3 -march=native" "-O2 -flto=auto"; do
     # shellcheck disable=SC2086  # several flags in one
     both "$(tr -d ' =-' <<<"${sanitizers}_$level")" $level -fsanitize=$sanitizers "${check[@]}"
   done
 done
 
 # valgrind of 2022 cannot read clang's debug information, nor does it know every instruction that -march=native may give. Its
-# threads take turns, and a death test's child is another program.
+# threads take turns, and a death test's child is another program. To unmap the stacks of a hundred thousand fibers takes it minutes.
 for level in "-O0" "-O2 -fno-omit-frame-pointer" "-O3 -fomit-frame-pointer"; do
   for kind in clang gcc; do
     name=$(tr -d ' =-' <<<"valgrind_$level")
     # shellcheck disable=SC2086
     build "$kind" "$name" $level -g0
-    run "$kind" "$name" valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
+    run "$kind" "$name" env GTEST_FILTER=-*hundred_thousand* valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
   done
 done
