@@ -89,6 +89,6 @@ for level in "-O0" "-O2 -fno-omit-frame-pointer" "-O3 -fomit-frame-pointer"; do
     name=$(tr -d ' =-' <<<"valgrind_$level")
     # shellcheck disable=SC2086
     build "$kind" "$name" $level -g0
-    run "$kind" "$name" env GTEST_FILTER=-*hundred_thousand* valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
+    run "$kind" "$name" env 'GTEST_FILTER=-*hundred_thousand*' valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
   done
 done
