@@ -30,8 +30,8 @@ bool failed(io_operation& op, int code, bool& ready) noexcept {
   }
 }
 
-// A read shorter than what was asked for has emptied the descriptor: the next edge will tell of more, so that the next attempt
-// need not be made in vain. After the end there is no next edge.
+// A read shorter than what was asked for has emptied the descriptor: the next edge will tell of more, so that the next
+// attempt need not be made in vain. After the end there is no next edge.
 void note_short_read(descriptor& d, std::size_t got, std::size_t asked) noexcept {
   if (got < asked && !d.ended) d.readable = false;
 }
@@ -123,7 +123,8 @@ bool attempt_connect(io_operation& op) noexcept {
   int code = 0;
   socklen_t size = sizeof code;
   if (::getsockopt(op.on->fd.get(), SOL_SOCKET, SO_ERROR, &code, &size) < 0) code = errno;
-  return code == 0 || complete_with(op, {code, std::system_category()});
+  if (code != 0) op.failure = {code, std::system_category()};
+  return true;
 }
 
 }  // namespace
