@@ -1,10 +1,13 @@
 // Backends may keep back what is to be asked of the system, to ask it together with what others ask; nobody waits long for that.
 #include <cordage/tcp.hpp>
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -17,6 +20,7 @@
 #include <cordage/virtual_clock.hpp>
 
 #include "connected.hpp"
+#include "system_calls.hpp"
 
 namespace {
 
@@ -55,12 +59,20 @@ TEST(sent_together, what_many_answer_at_once_is_sent_before_others_have_had_many
   }});
 }
 
-// Half of what is read has come before the reader has its turn, and the other half is there as well.
+tcp::stream stream_on(support::owned_fd& end) {
+  EXPECT_EQ(::fcntl(end.get(), F_SETFL, O_NONBLOCK), 0);
+  return tcp::stream(std::make_unique<detail::descriptor>(detail::file_descriptor(end.release())));
+}
+
+// Half of what is read has come before the reader has its turn, and the other half is there as well: not over TCP, whose
+// packets may be under way while nobody runs.
 TEST(sent_together, virtual_time_does_not_pass_while_something_is_kept_back) {
   virtual_clock clock;
   runtime rt({.clock = &clock});
   rt.run(fiber{[&] {
-    auto [a, b] = connected();
+    auto ends = support::open_socket_pair();
+    tcp::stream a = stream_on(ends.far);
+    tcp::stream b = stream_on(ends.near);
     auto reader = spawn([&] {
       std::array<std::byte, 20> both;
       return await(with_timeout(1s, b.read_exactly(both))).has_value();
