@@ -20,7 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 using strings = std::vector<std::string>;
 
-// Stops the program where everything is suspended and gives what gdb says to the commands.
+// Stops the program where everything is suspended and gives what gdb says to the commands. Its complaints stand first (a
+// program that a cache of compilers built elsewhere has sources that gdb does not find), so that a list ends the text.
 std::string told_by_gdb(const strings& commands, const strings& program = {CORDAGE_DEBUGGER_SUBJECT}) {
   strings arguments{"gdb", "-nx", "-batch", "-ex", "set width 0", "-ex", "source " CORDAGE_GDB_SCRIPT};
   if (program.size() == 1) {
@@ -31,7 +32,7 @@ std::string told_by_gdb(const strings& commands, const strings& program = {CORDA
   support::child_process gdb(arguments);
   const support::ending end = gdb.wait();
   EXPECT_EQ(end.signal, 0) << end.errors;
-  return end.output + end.errors;
+  return end.errors + end.output;
 }
 
 // The number that `cordage strands` shows for it.
