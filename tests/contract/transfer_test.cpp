@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -280,6 +282,50 @@ TEST_P(transfer_contract, goes_on_when_the_thread_that_began_has_ended) {
   drain();
   EXPECT_EQ(received, large.size());
   EXPECT_EQ(whole.failure, error{});
+}
+
+// The kernel takes no entries when it has no memory for what they ask for, and that passes.
+TEST(starved_ring, hands_over_later_what_the_kernel_had_no_memory_for) {
+  const auto here = backends_here();
+  if (std::ranges::find(here, backend_kind::io_uring) == here.end()) GTEST_SKIP() << "this system has no io_uring, or forbids it";
+  starve_rings([](std::atomic<int>& refusals) {
+    const auto polls = make_poller(backend_kind::io_uring);
+    auto& by = static_cast<backend&>(*polls);
+    const auto all_refused = [&refusals] { return refusals == 0; };
+    collector at;
+    std::vector<std::unique_ptr<descriptor>> near;
+    std::vector<owned_fd> far;
+    std::vector<std::unique_ptr<waiting_operation>> reads;
+    std::array<char, 40> bytes{};
+    for (char& each : bytes) {
+      both_ends ends = nonblocking_socket_pair();
+      near.push_back(std::make_unique<descriptor>(taken(ends.near)));
+      far.push_back(std::move(ends.far));
+      reads.push_back(std::make_unique<waiting_operation>(at, io_kind::receive, *near.back(), &each, 1));
+    }
+
+    by.submit(*reads[0]);
+    refusals = 2;
+    by.poll(time_point::min());
+    EXPECT_TRUE(by.keeps_something_back());
+    by.poll(time_point::max());  // does not sleep: the kernel does not know yet what would wake it
+    EXPECT_TRUE(all_refused());
+    EXPECT_TRUE(by.keeps_something_back());
+    by.poll(time_point::min());
+    EXPECT_FALSE(by.keeps_something_back());
+
+    refusals = 3;
+    EXPECT_EQ(by.cancel(*reads[0]), cancel_result::withdrawn);
+    EXPECT_TRUE(all_refused());
+
+    refusals = 5;  // more than the ring has room for, meanwhile
+    for (const auto& each : reads) EXPECT_TRUE(by.submit(*each));
+    EXPECT_TRUE(all_refused());
+    for (const owned_fd& each : far) EXPECT_EQ(::send(each.get(), "x", 1, 0), 1);
+    refusals = 1;
+    while (at.woken.size() < reads.size()) by.poll(time_point::max());
+    EXPECT_EQ(std::ranges::count(bytes, 'x'), std::ssize(bytes));
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(backends, transfer_contract, testing::ValuesIn(backends_here()), name_of_backend);

@@ -4,7 +4,9 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstddef>
+#include <functional>
 
 #include "owned_fd.hpp"
 
@@ -35,6 +37,10 @@ void close_other_descriptors() noexcept;
 
 // From now on the system refuses io_uring to this process, as containers do; it cannot be taken back.
 void forbid_io_uring();
+
+// Runs `body` in a thread of its own, whose rings' next `refusals` entries to the kernel fail for want of memory. Where
+// there are no rings it does nothing.
+void starve_rings(const std::function<void(std::atomic<int>& refusals)>& body);
 
 // The signal that an access to a page without rights raises.
 extern const int protection_fault;

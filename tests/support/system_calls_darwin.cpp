@@ -81,6 +81,7 @@ void close_other_descriptors() noexcept {
 }
 
 void forbid_io_uring() {}
+void starve_rings(const std::function<void(std::atomic<int>&)>&) {}
 
 const int protection_fault = SIGBUS;
 

@@ -4,6 +4,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -15,7 +16,9 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <future>
 #include <iterator>
+#include <thread>
 
 #include "guarded_io.hpp"
 #include "system_calls.hpp"
@@ -83,6 +86,39 @@ void forbid_io_uring() {
   const sock_fprog program{.len = std::size(rules), .filter = rules};
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
     fail_with_errno("a filter of system calls");
+}
+
+void starve_rings(const std::function<void(std::atomic<int>& refusals)>& body) {
+  std::atomic<int> refusals = 0;
+  std::promise<int> listener;
+  std::thread thread([&] {
+    sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_enter, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{.len = std::size(rules), .filter = rules};
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    const long fd = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    listener.set_value(static_cast<int>(fd));
+    if (fd >= 0) body(refusals);
+  });
+  const int fd = listener.get_future().get();
+  pollfd asked{.fd = fd, .events = POLLIN, .revents = 0};
+  while (fd >= 0 && (::poll(&asked, 1, -1) < 0 || (asked.revents & POLLIN) != 0)) {  // a hang-up: the thread has ended
+    seccomp_notif call{};
+    if (::ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) continue;
+    seccomp_notif_resp answer{.id = call.id, .val = 0, .error = 0, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    if (refusals > 0) {
+      --refusals;
+      answer.error = -EAGAIN;
+      answer.flags = 0;
+    }
+    ::ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+  }
+  thread.join();
+  opened(fd, "a filter of system calls");
 }
 
 const int protection_fault = SIGSEGV;

@@ -1,8 +1,8 @@
 // An io_uring: two queues in memory that the kernel shares, and the system call that hands them over. What the entries mean
 // is the business of whoever makes them.
 //
-// It owns the queues; the memory that entries name is its user's until their completion. One thread at a time. What a thread has handed over completes when that thread enters the kernel; when it has ended the
-// completion is ECANCELED.
+// It owns the queues; the memory that entries name is its user's until their completion. One thread at a time. What a thread
+// has handed over completes when that thread enters the kernel; when it has ended the completion is ECANCELED.
 //
 // Source: io_uring_setup(2), io_uring_enter(2), io_uring(7).
 #pragma once
