@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 programs=(unit_switch unit_switch_bad_days unit_coroutine unit_coroutine_in_strands unit_fiber unit_backtrace unit_overflow unit_stack
-  unit_stop unit_task unit_scope)
+  unit_stop unit_task unit_scope unit_wide_registers)
 jobs=$(getconf _NPROCESSORS_ONLN)
 family=$(uname -m)
 

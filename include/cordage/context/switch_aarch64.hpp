@@ -36,11 +36,14 @@ struct machine_context {
   "mov sp, x17\n\t"             \
   "br x16\n"
 #define CORDAGE_COME_BACK "1:\n\t" CORDAGE_BTI_TARGET
+// v0 to v31 are the lower parts of SVE's z0 to z31, and to clobber a part is to clobber the whole; p0 to p15 compilers know with
+// and without SVE, which a function may have by an attribute. FFR is nothing that they keep a value in.
 #define CORDAGE_LOST_IN_SWITCH                                                                                       \
   "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", CORDAGE_X18_CLOBBER "x20",   \
       "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", \
       "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23",  \
-      "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31" CORDAGE_SVE_CLOBBERS, "memory", "cc"
+      "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31", "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", \
+      "p10", "p11", "p12", "p13", "p14", "p15", "memory", "cc"
 
 CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_context& to, void* message) noexcept {
   register void* m asm("x0") = message;

@@ -36,8 +36,9 @@ struct machine_context {
   "endbr64\n\t"
 #define CORDAGE_LOST_IN_SWITCH                                                                                      \
   "rax", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",      \
-      "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15" CORDAGE_AVX512_CLOBBERS, \
-      "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "memory", "cc"
+      "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "st", "st(1)", "st(2)", \
+      "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "memory",                                                        \
+      "cc" CORDAGE_AVX512_CLOBBERS CORDAGE_MMX_CLOBBERS CORDAGE_APX_CLOBBERS
 
 CORDAGE_ALWAYS_INLINE void* switch_context(machine_context& from, machine_context& to, void* message) noexcept {
   machine_context* f = &from;
