@@ -46,23 +46,24 @@ bool report_overflow_at(const std::byte* address) noexcept {
   return true;
 }
 
-// Reports, then leaves the fault to whoever had it before us, mostly the default that ends the program: the faulting
-// instruction is run again. A signal that was sent, and is no fault, is raised again.
+bool is_standard(const struct sigaction& action) noexcept { return action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN; }
+
+// An overflow is reported, and ends the program as such a fault does by default. Any other fault is left to whoever had it
+// before us, for good: the faulting instruction is run again, and a handler is entered on the stack and under the mask that
+// it was installed with. A signal that was sent, and is no fault, is handed on.
 void on_fault(int signal, siginfo_t* info, void* context) {
-  const struct sigaction& previous_action = faults[signal == SIGSEGV ? 0 : 1].previous;
+  const struct sigaction& before = faults[signal == SIGSEGV ? 0 : 1].previous;
   const bool sent = info->si_code <= 0 || info->si_code == SI_USER || info->si_code == SI_QUEUE;
   const bool ours = !sent && report_overflow_at(static_cast<const std::byte*>(info->si_addr));
-  if (sent && previous_action.sa_handler == SIG_IGN) return;
-  if (ours || previous_action.sa_handler == SIG_DFL || previous_action.sa_handler == SIG_IGN) {
-    struct sigaction standard {};
-    standard.sa_handler = SIG_DFL;
-    ::sigaction(signal, &standard, nullptr);
-    if (sent) ::raise(signal);
-  } else if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
-    previous_action.sa_sigaction(signal, info, context);
-  } else {
-    previous_action.sa_handler(signal);
+  if (sent && !is_standard(before)) {
+    if ((before.sa_flags & SA_SIGINFO) != 0) return before.sa_sigaction(signal, info, context);
+    return before.sa_handler(signal);
   }
+  if (sent && before.sa_handler == SIG_IGN) return;
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  ::sigaction(signal, ours || is_standard(before) ? &standard : &before, nullptr);
+  if (sent) ::raise(signal);
 }
 
 // A stack for the handler, since the one that overflowed has no room. One that somebody has set already is used.

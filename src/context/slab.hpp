@@ -3,6 +3,7 @@
 // All slabs are in one list, which only grows: a signal handler and a debugger walk it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -16,7 +17,7 @@ struct slab {
   slab* older = nullptr;           // in the list of all
   slab* next_with_cold = nullptr;  // in the depot's list of those that have stacks to give
   std::byte* base = nullptr;
-  std::size_t stride = 0;  // a guard page and a stack
+  std::size_t stride = 0;  // a guard page and a stack, in whole pages
   std::size_t page = 0;
   std::uint32_t count = 0;
   std::uint32_t size_class = 0;
@@ -31,6 +32,9 @@ struct slab {
   static constexpr std::size_t colours = 48;
   static constexpr std::size_t colour_step = 64;
 
+  static constexpr std::size_t stride_for(std::size_t stack_size, std::size_t page) noexcept {
+    return std::max(stack_size, page) + page;
+  }
   std::byte* low_of(std::size_t index) const noexcept { return base + index * stride + page; }
   std::byte* end_of(std::size_t index) const noexcept { return base + (index + 1) * stride; }
   // Where its stack i is described; it may never have been taken, and then there are only zeros.

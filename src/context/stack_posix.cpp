@@ -59,12 +59,11 @@ bool guard_advice_works() noexcept {
   return works;
 }
 
-// 0, or the error.
+// 0, or the error. Memory that is locked, as all is after mlockall, takes no such advice.
 int install_guard(std::byte* page) noexcept {
   static const bool by_advice = guard_advice_works();
-  const int failed = by_advice ? ::madvise(page, page_size(), advice_guard_install)
-                               : ::mprotect(page, page_size(), PROT_NONE);
-  return failed == 0 ? 0 : errno;
+  if (by_advice && ::madvise(page, page_size(), advice_guard_install) == 0) return 0;
+  return ::mprotect(page, page_size(), PROT_NONE) == 0 ? 0 : errno;
 }
 
 [[noreturn]] void no_more_stacks(int code, const char* what) {
@@ -76,7 +75,7 @@ slab& map_slab(std::uint32_t size_class, bool may_be_unguarded) {
   auto made = std::make_unique<slab>();
   made->page = page_size();
   made->size_class = size_class;
-  made->stride = (stack_pool::smallest_size << size_class) + made->page;
+  made->stride = slab::stride_for(stack_pool::smallest_size << size_class, made->page);
   made->count = made->stride * 2 > slab_bytes ? 1 : static_cast<std::uint32_t>(slab_bytes / made->stride);
   made->cold.reserve(made->count);
   for (std::uint32_t i = made->count; i-- > 0;) made->cold.push_back(i);
@@ -93,8 +92,10 @@ slab& map_slab(std::uint32_t size_class, bool may_be_unguarded) {
   made->guarded = failed == 0;
   if (failed != 0 && !may_be_unguarded) {
     ::munmap(memory, bytes);
-    no_more_stacks(failed, "cordage: cannot guard a fiber's stack; with many fibers raise vm.max_map_count (each guard "
-                           "costs two mappings on kernels before 6.13), or set allow_unguarded");
+    no_more_stacks(failed, failed != ENOMEM
+                               ? "cordage: cannot guard a fiber's stack"
+                               : "cordage: cannot guard a fiber's stack; with many fibers raise vm.max_map_count (each guard "
+                                 "costs two mappings on kernels before 6.13), or set allow_unguarded");
   }
   // The guards that there are would leave the rest of the program without mappings.
   if (failed != 0) ::mprotect(memory, bytes, PROT_READ | PROT_WRITE);
@@ -216,9 +217,10 @@ void stack_pool::give_back_slowly(stack& taken) noexcept {
 
 std::size_t touched_bytes(stack& of) noexcept {
   const std::size_t page = page_size();
+  std::byte* const end = of.owner->end_of(of.owner->index_of(of.low));
   std::byte* at = of.low;
-  while (at < of.top() && !is_resident(at, page)) at += page;
-  return static_cast<std::size_t>(of.top() - std::min(at, of.top()));
+  while (at < end && !is_resident(at, page)) at += page;
+  return static_cast<std::size_t>(end - at);
 }
 
 }  // namespace cordage::detail

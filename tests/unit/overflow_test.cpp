@@ -1,10 +1,13 @@
 // A stack that overflows ends the program, with a message that says whose it was.
+#include <setjmp.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -108,6 +111,44 @@ TEST_F(overflow_death, a_handler_that_was_there_before_gets_other_faults) {
     run(fiber{[] { fault(); }});
   };
   EXPECT_EXIT(fault_on_a_fiber(), testing::ExitedWithCode(7), "");
+}
+
+// As without us: also those who are called once, who leave by a jump, and who need more than a signal stack has.
+TEST_F(overflow_death, a_handler_that_was_there_before_gets_them_as_it_was_installed) {
+  const auto install = [](void (*handler)(int), int flags) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    action.sa_flags = flags;
+    ::sigaction(SIGSEGV, &action, nullptr);
+  };
+  const auto once = [&] {
+    install(
+        [](int) {
+          static volatile bool told = false;
+          if (std::exchange(told, true) || ::write(STDERR_FILENO, "told\n", 5) != 5) std::_Exit(1);
+        },
+        static_cast<int>(SA_RESETHAND));
+    run(fiber{[] { fault(); }});
+  };
+  EXPECT_EXIT(once(), testing::KilledBySignal(SIGSEGV), "^told\n$");
+
+  static jmp_buf out_of_the_fault;
+  const auto recovers = [&] {
+    install([](int) { ::_longjmp(out_of_the_fault, 1); }, SA_NODEFER);
+    run(fiber{[] {}});
+    static volatile int times = 0;
+    if (_setjmp(out_of_the_fault) != 0) times = times + 1;
+    if (times < 3) fault();
+    std::_Exit(times);
+  };
+  EXPECT_EXIT(recovers(), testing::ExitedWithCode(3), "");
+
+  const auto needs_much = [&] {
+    install([](int) { std::_Exit(leap() + 2); }, 0);
+    run(fiber{[] {}});
+    fault();
+  };
+  EXPECT_EXIT(needs_much(), testing::ExitedWithCode(3), "");
 }
 
 }  // namespace

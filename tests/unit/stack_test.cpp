@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +27,7 @@
 #include <cordage/runtime.hpp>
 #include <cordage/stack_options.hpp>
 
+#include "context/slab.hpp"
 #include "death_tests.hpp"
 
 #include CORDAGE_VALGRIND_HEADER
@@ -223,6 +225,54 @@ TEST(stack_death, at_the_limit_of_mappings_is_an_error_that_says_what_to_do_or_g
   ::setenv("CORDAGE_STACK_GUARD", "mprotect", 1);
   EXPECT_EXIT(reach_the_limit(), testing::ExitedWithCode(0), "said 1, guarded 0, ran 1001");
   ::unsetenv("CORDAGE_STACK_GUARD");
+}
+
+[[gnu::noinline]] int use_stack(std::size_t bytes, const char* below) {
+  char frame[1024];
+  asm volatile("" : : "r"(frame), "r"(below) : "memory");  // the compiler cannot do without the frame
+  const int deeper = bytes < sizeof frame ? 0 : use_stack(bytes - sizeof frame, frame);
+  asm volatile("" : : "r"(frame) : "memory");
+  return deeper + 1;
+}
+
+TEST(stack, tells_how_much_of_it_was_used_in_whole_pages) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  cordage::coroutine<int> c{cordage::stack_options{.stack_size = 4 * 1024 * 1024}, [] {
+                              cordage::this_coroutine::yield(1);
+                              cordage::this_coroutine::yield(use_stack(1024 * 1024, nullptr));
+                            }};
+  c.resume();
+  EXPECT_LT(c.stack_high_water(), 1024U * 1024);
+  EXPECT_EQ(c.stack_high_water() % page, 0U);
+  c.resume();
+  EXPECT_GE(c.stack_high_water(), 1024U * 1024);
+  EXPECT_LT(c.stack_high_water(), 4U * 1024 * 1024);
+  EXPECT_EQ(c.stack_high_water() % page, 0U);
+}
+
+// A guard is a whole page, which on some systems is larger than the smallest stack.
+TEST(stack, lies_between_whole_pages) {
+  for (const std::size_t page : {4U * 1024, 16U * 1024, 64U * 1024}) {
+    for (std::size_t size = stack_pool::smallest_size; size <= stack_pool::largest_size; size *= 2) {
+      EXPECT_EQ(slab::stride_for(size, page) % page, 0U);
+      EXPECT_GE(slab::stride_for(size, page), size + page);
+    }
+  }
+}
+
+// In a child, whose memory is all locked from then on, as that of programs that must not wait for pages.
+TEST(stack_death, is_guarded_also_where_memory_is_locked) {
+  if (cordage::config::sanitized || CORDAGE_TESTS_ARE_EMULATED) GTEST_SKIP() << "a sanitizer, or an emulator, has memory of its own";
+  support::prepare_death_test();
+  const auto lock_then_take = [] {
+    cordage::coroutine<void> first{[] {}};
+    if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) std::_Exit(2);
+    int guarded = 0;
+    for (int i = 0; i < 200; ++i) guarded += take_stack(default_stack_size).kept_in != stack_pool::never_kept;
+    std::_Exit(guarded == 200 ? 0 : 1);
+  };
+  const auto locked_or_refused = [](int status) { return WIFEXITED(status) && WEXITSTATUS(status) % 2 == 0; };
+  EXPECT_EXIT(lock_then_take(), locked_or_refused, "");
 }
 
 // What runs on a stack lies at its top with its function, and gives the stack back from there.
