@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
@@ -53,7 +54,7 @@ template <class Call>
 class coroutine_of final : public coroutine_base {
  public:
   template <class... Args>
-  coroutine_of(stack& on_stack, void* frames_top, std::string_view name, const void* yields, Args&&... args)
+  coroutine_of(stack& on_stack, void* frames_top, std::string_view name, const char* yields, Args&&... args)
       : coroutine_base(on_stack, frames_top, name, yields, entry, destroy), call_(std::forward<Args>(args)...) {}
 
  private:
@@ -87,6 +88,7 @@ CORDAGE_ALWAYS_INLINE void yield_to_resumer(void* value) {
 template <class Y>
 class [[nodiscard]] coroutine {
   static_assert(std::is_void_v<Y> || std::is_object_v<Y>, "a coroutine yields values: wrap references in std::ref");
+  static_assert(std::is_same_v<Y, std::remove_cv_t<Y>>, "a coroutine yields values: their type is neither const nor volatile");
 
  public:
   // The function and its arguments are stored by value, std::ref passes a reference. Throws what copying them throws,
@@ -199,11 +201,12 @@ namespace this_coroutine {
 
 // Hands a value to whoever has resumed the innermost coroutine, and waits to be resumed again. From any depth of calls.
 // Throws not_in_coroutine, wrong_yield_type; and, when the coroutine is destroyed here, something that has to be let
-// through. The value is moved out while the yield waits, and dropped if the coroutine is being unwound.
+// through. The value is moved out while the yield waits, and dropped if the coroutine is being unwound, or the fiber that it
+// runs on.
 template <class Y>
   requires(!std::is_void_v<Y>)
 CORDAGE_ALWAYS_INLINE void yield(Y value) {
-  detail::yield_to_resumer<Y>(&value);
+  detail::yield_to_resumer<Y>(std::addressof(value));
 }
 
 // The same in a coroutine<void>.

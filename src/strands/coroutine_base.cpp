@@ -68,6 +68,12 @@ void coroutine_base::unwind() {
   throw_unwinding();
 }
 
+void coroutine_base::mute_running(bool muted) noexcept {
+  for (coroutine_base* each = current(); each != nullptr; each = each->outer_) {
+    if (each->yields_ != nullptr && each->is_muted() != muted) each->yields_ += muted ? 1 : -1;
+  }
+}
+
 void coroutine_base::unwound(stack_unwind& by) noexcept {
   // One of a fiber goes on through the coroutines on it.
   if (!by.arrives_at(*this)) fail(std::current_exception(), &by);

@@ -107,9 +107,11 @@ void fiber_base::unwind() {
   stopped_ = false;
   if (!being_unwound_) {
     on->raise(unwinding_);
+    coroutine_base::mute_running(true);  // or a destructor's yield would go on where it was resumed
     unwinding_over_ = [](stackful& over) noexcept {
       auto& fiber = static_cast<fiber_base&>(over);
       fiber.on->lower(fiber.unwinding_);
+      coroutine_base::mute_running(false);  // there are some where it was swallowed
     };
   }
   throw_unwinding();

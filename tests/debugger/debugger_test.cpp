@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -176,6 +177,19 @@ TEST(debugger, shows_what_is_suspended_where_the_program_has_stopped_in_an_inlin
 TEST(debugger, says_what_numbers_there_are) {
   EXPECT_TRUE(in_order(told_by_gdb({"cordage bt 99"}), {"give a number from 1 to 25"}));
   EXPECT_TRUE(in_order(told_by_gdb({"cordage bt x"}), {"give a number from 1 to 25"}));
+}
+
+TEST(debugger, says_that_it_lacks_debug_information) {
+  const std::string stripped = fs::temp_directory_path() / ("cordage_stripped." + std::to_string(::getpid()));
+  for (const auto& [what, says] : {std::pair{"--strip-debug", "no debug information about cordage::"},
+                                   std::pair{"--strip-all", "or the program has no debug information"}}) {
+    ASSERT_EQ(support::child_process({"objcopy", what, CORDAGE_DEBUGGER_SUBJECT, stripped}).wait().exit_code, 0);
+    const strings anywhere{"gdb", "-nx", "-batch", "-ex", "source " CORDAGE_GDB_SCRIPT, "-ex", "cordage strands", stripped};
+    support::child_process gdb(anywhere);
+    const support::ending end = gdb.wait();
+    EXPECT_TRUE(in_order(end.output + end.errors, {says}));
+    fs::remove(stripped);
+  }
 }
 
 // Guards by advice make gdb's own generate-core-file give up a mapping at its first guard; the kernel's are whole.

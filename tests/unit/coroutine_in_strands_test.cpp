@@ -1,5 +1,6 @@
 // Coroutines inside fibers and tasks: what waits is the whole strand.
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,63 @@ TEST(coroutine, a_stop_unwinds_the_fiber_through_the_coroutines_on_it) {
     EXPECT_EQ((co_await handle).error(), errc::stopped);
   }());
   EXPECT_EQ(counted::alive, before);
+}
+
+struct yields_when_destroyed {
+  bool& gone;
+  ~yields_when_destroyed() {
+    yield(1);
+    gone = true;
+  }
+};
+
+TEST(coroutine, destructors_that_a_stop_runs_yield_nothing) {
+  bool inner_gone = false, outer_gone = false;
+  run([&]() -> task<> {
+    auto stuck = [&] {
+      coroutine<int> c{[&] {
+        const yields_when_destroyed outer{outer_gone};
+        coroutine<int> inner{[&] {
+          const yields_when_destroyed innermost{inner_gone};
+          await(sleep_for(std::chrono::hours(1)));
+        }};
+        inner.resume();
+        ADD_FAILURE() << "it went on";
+      }};
+      c.resume();
+      ADD_FAILURE() << "it went on";
+    };
+    auto handle = spawn(stuck);
+    co_await yield_now();
+    handle.request_stop();
+    const auto ended = co_await handle;
+    EXPECT_EQ(ended.error(), errc::stopped);
+  }());
+  EXPECT_TRUE(inner_gone && outer_gone);
+}
+
+TEST(coroutine, yields_again_where_a_stop_of_its_fiber_was_swallowed) {
+  testing::internal::CaptureStderr();
+  run([]() -> task<> {
+    auto hungry = [] {
+      coroutine<int> c{[] {
+        try {
+          await(sleep_for(std::chrono::hours(1)));
+        } catch (...) {
+        }
+        yield(7);
+        EXPECT_THROW(yield("text"), wrong_yield_type);
+      }};
+      EXPECT_EQ(c.resume(), 7);
+      EXPECT_EQ(c.resume(), std::nullopt);
+    };
+    auto handle = spawn(hungry);
+    co_await yield_now();
+    handle.request_stop();
+    const auto ended = co_await handle;
+    EXPECT_TRUE(ended.has_value());
+  }());
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("swallowed a stop"), std::string::npos);
 }
 
 TEST(coroutine, may_run_a_runtime) {

@@ -118,9 +118,15 @@ class Object:
 
 
 def global_object(name, kind):
-    """None where the program does not have it."""
+    """None where the program does not have it, or has neither debug information nor symbols."""
     found = gdb.lookup_static_symbol(f"cordage::{name}") or gdb.lookup_global_symbol(f"cordage::{name}")
-    return Object(int(found.value().address), kind or found.type) if found else None
+    if found:
+        return Object(int(found.value().address), kind or found.type)
+    try:
+        gdb.execute(f"info address cordage::{name}", to_string=True)
+    except gdb.error:
+        return None
+    raise gdb.GdbError(f"cordage: no debug information about cordage::{name}: build the library and the program with -g")
 
 
 def text_of(name):
@@ -541,7 +547,8 @@ class Strands(gdb.Command):
     def invoke(self, argument, from_tty):
         world = World()
         if not world.all:
-            print("There is no fiber, coroutine or task.")
+            print("There is no fiber, coroutine or task" + (
+                "." if global_object("detail::slab::newest", None) else ", or the program has no debug information: build with -g."))
         for number, each in enumerate(world.all, 1):
             print(f"{number:>4}  {each.kind:<9}  {each.name:<29}  {each.state(world)}  {each.place(world)}".rstrip())
 

@@ -18,9 +18,9 @@ enum class coroutine_status : unsigned char { suspended, running, normal, dead }
 
 namespace cordage::detail {
 
-// One address per type.
+// One address per type. The next byte is nobody's: see coroutine_base::yields_.
 template <class Y>
-inline constexpr char type_tag = 0;
+alignas(2) inline constexpr char type_tag = 0;
 
 class coroutine_base : public stackful {
  public:
@@ -91,12 +91,14 @@ class coroutine_base : public stackful {
   bool may_yield(const void* type) const noexcept { return yields_ == type && runs(); }
 
   // Where it may not: a coroutine that is being unwound yields nothing, and goes on being unwound where somebody had
-  // swallowed that. False if that is not why.
+  // swallowed that; nor does one through which a stop unwinds its fiber. False if that is not why.
   bool yield_while_unwound() {
-    if (yields_ != nullptr) return false;
-    if (!being_unwound_) unwind();
-    return true;
+    if (yields_ == nullptr && !being_unwound_) unwind();
+    return yields_ == nullptr || is_muted();
   }
+
+  // All that run on this fiber yield nothing from now on, until they are told otherwise.
+  static void mute_running(bool muted) noexcept;
 
   // Unwinds its stack if it is suspended there, then gives the stack back.
   CORDAGE_ALWAYS_INLINE void end_and_destroy() noexcept {
@@ -110,7 +112,7 @@ class coroutine_base : public stackful {
  protected:
   // `entry` is what runs on its stack, and gets its coroutine_base. `destroy` destroys what is derived from this, and gives
   // the stack back.
-  coroutine_base(stack& on_stack, void* frames_top, std::string_view name, const void* yields, void (*entry)(void*),
+  coroutine_base(stack& on_stack, void* frames_top, std::string_view name, const char* yields, void (*entry)(void*),
                  void (*destroy)(coroutine_base&) noexcept) noexcept
       : stackful(stackful_kind::coroutine, on_stack, frames_top, name, entry, &resumer_),
         yields_(yields),
@@ -145,6 +147,8 @@ class coroutine_base : public stackful {
 
   // What a resumer tells; null tells to unwind. The entry gets it first.
   static void* go_on(coroutine_base& self) noexcept { return &self; }
+
+  bool is_muted() const noexcept { return (reinterpret_cast<std::uintptr_t>(yields_) & 1U) != 0; }
 
   bool runs() const noexcept {
     return reinterpret_cast<std::uintptr_t>(resumer_.pc) > static_cast<std::uintptr_t>(at_rest::dead);
@@ -203,7 +207,7 @@ class coroutine_base : public stackful {
   };
   coroutine_base* outer_;    // the coroutine that has resumed this one; where last_resumed_ is this one there is none
   machine_context resumer_;  // where it goes when it leaves; see at_rest
-  const void* yields_;       // the tag of the type; null while it is being unwound
+  const char* yields_;       // the tag of the type, or the byte behind it while it is muted; null while it is being unwound
   void (*const destroy_)(coroutine_base&) noexcept;
 
   static constinit inline thread_local coroutine_base* last_resumed_ = nullptr;
