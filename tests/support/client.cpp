@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -108,6 +109,12 @@ void client::reset() {
 }
 
 std::size_t client::unacknowledged() const { return unacknowledged_by_peer(socket_.get()); }
+
+std::size_t client::unread() const {
+  int count = 0;
+  if (::ioctl(socket_.get(), FIONREAD, &count) < 0) fail_with_errno("ioctl FIONREAD");
+  return static_cast<std::size_t>(count);
+}
 
 bool is_refused(std::uint16_t port) {
   const int code = try_to_connect(port, {}).code;

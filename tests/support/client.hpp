@@ -45,6 +45,9 @@ class client {
   // How many of the bytes sent the system on the other side has not acknowledged yet.
   std::size_t unacknowledged() const;
 
+  // How many have arrived and were not received.
+  std::size_t unread() const;
+
   int fd() const noexcept { return socket_.get(); }
 
  private:
