@@ -3,7 +3,9 @@
 #include <immintrin.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include <gtest/gtest.h>
 
